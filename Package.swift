@@ -1,0 +1,59 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Rules every Swift target keeps: explicit access on imports, no implicit existentials, members only from imported modules.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// Kernels are compiled optimised in every configuration: a debug test run would otherwise take minutes in them.
+let optimised: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"])]
+
+/// A Swift target and what it may import. The direction of imports is the architecture: see docs/architecture.md.
+func target(_ name: String, _ imports: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: imports, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ imports: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: imports, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "motley",
+    products: [.executable(name: "motley", targets: ["motley"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .target(name: "CKernels", cSettings: optimised),
+        target("JSON"),
+        target("Checkpoints", ["JSON"]),
+        target("Text", ["JSON"]),
+        target("Models", ["Checkpoints", "JSON"]),
+        target("Plans", ["Models", "Checkpoints", "JSON"]),
+        target("Scheduling", ["Plans"]),
+        target("Devices", ["CKernels", "Checkpoints"]),
+        target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"]),
+        target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+        .executableTarget(
+            name: "motley",
+            dependencies: [
+                "Engine", "Runtime", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text", "JSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        tests("JSON", ["JSON"]),
+        tests("Checkpoints", ["Checkpoints", "JSON"]),
+        tests("Text", ["Text", "JSON", "Checkpoints"]),
+        tests("Models", ["Models", "Checkpoints", "JSON"]),
+        tests("Plans", ["Plans", "Models", "JSON"]),
+        tests("Scheduling", ["Scheduling", "Plans"]),
+        tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
+        tests("Runtime", ["Runtime", "Plans", "Models", "Devices", "Checkpoints"]),
+        tests("Engine", ["Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+    ],
+    cLanguageStandard: .c17
+)

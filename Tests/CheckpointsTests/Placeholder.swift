@@ -1,0 +1,5 @@
+import Testing
+
+@Suite struct CheckpointsPlaceholder {
+    @Test func builds() {}
+}

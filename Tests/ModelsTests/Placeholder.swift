@@ -1,0 +1,5 @@
+import Testing
+
+@Suite struct ModelsPlaceholder {
+    @Test func builds() {}
+}

@@ -1,0 +1,5 @@
+import Testing
+
+@Suite struct PlansPlaceholder {
+    @Test func builds() {}
+}

@@ -1,0 +1,5 @@
+import Testing
+
+@Suite struct SchedulingPlaceholder {
+    @Test func builds() {}
+}

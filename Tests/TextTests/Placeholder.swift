@@ -1,0 +1,5 @@
+import Testing
+
+@Suite struct TextPlaceholder {
+    @Test func builds() {}
+}
