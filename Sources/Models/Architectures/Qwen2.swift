@@ -1,0 +1,10 @@
+import Checkpoints
+
+/// Qwen2 and Qwen2.5 (dense): Llama with biases on query, key and value.
+enum Qwen2 {
+    static func describe(_ keys: GGUFHyperparameters, _ tensors: TensorFinder) throws(CheckpointError) -> ModelSpec {
+        var model = try LlamaFamily(keys, tensors, pairing: .halves)
+        model.queryKeyValueBias = .required
+        return try model.describe(.gguf, tensors)
+    }
+}

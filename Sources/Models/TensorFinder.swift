@@ -1,0 +1,110 @@
+import Checkpoints
+
+/// Looks up the tensors a model needs and checks them against what its configuration says.
+struct TensorFinder {
+    /// Whether a module's bias vector must be there, must not be used, or is used where the file has one.
+    enum Bias {
+        case absent
+        case required
+        case optional
+
+        init(_ present: Bool) { self = present ? .required : .absent }
+    }
+
+    let checkpoint: Checkpoint
+
+    func has(_ name: String) -> Bool { checkpoint.tensor(name) != nil }
+
+    func entry(_ name: String) throws(CheckpointError) -> TensorEntry {
+        guard let entry = checkpoint.tensor(name) else {
+            throw CheckpointError(.missing, file: checkpoint.path, subject: Self.subject(name), fault: "is needed but not in the checkpoint")
+        }
+        return entry
+    }
+
+    /// A whole tensor whose shape must be `shape`.
+    func tensor(_ name: String, shape: [Int]) throws(CheckpointError) -> TensorReference {
+        let entry = try entry(name)
+        return TensorReference(name: name, format: try format(entry, shape: shape), shape: shape)
+    }
+
+    /// A vector or small tensor that must not be quantised.
+    func plain(_ name: String, shape: [Int]) throws(CheckpointError) -> TensorReference {
+        let reference = try tensor(name, shape: shape)
+        guard !reference.format.isQuantised else {
+            throw CheckpointError(
+                .unsupported, file: checkpoint.path, subject: Self.subject(name),
+                fault: "is \(reference.format.name); F32, F16 or BF16 can be used here")
+        }
+        return reference
+    }
+
+    /// `name`.weight (outputs x inputs) and `name`.bias (outputs).
+    func linear(_ name: String, outputs: Int, inputs: Int, bias: Bias = .absent) throws(CheckpointError) -> LinearSpec {
+        let weight = try tensor(name + ".weight", shape: [outputs, inputs])
+        return LinearSpec(outputs: outputs, inputs: inputs, weight: weight, bias: try self.bias(name, outputs, bias))
+    }
+
+    /// `name`.weight and, where `bias` says so, `name`.bias, both of `size` elements.
+    func norm(_ name: String, _ kind: NormSpec.Kind, size: Int, epsilon: Double, bias: Bias = .absent) throws(CheckpointError) -> NormSpec {
+        let weight = try plain(name + ".weight", shape: [size])
+        return NormSpec(kind: kind, epsilon: epsilon, weight: weight, bias: try self.bias(name, size, bias))
+    }
+
+    private func bias(_ name: String, _ size: Int, _ bias: Bias) throws(CheckpointError) -> TensorReference? {
+        switch bias {
+        case .absent: return nil
+        case .optional where !has(name + ".bias"): return nil
+        case .required, .optional: return try plain(name + ".bias", shape: [size])
+        }
+    }
+
+    /// The format of a tensor Motley can compute with, whose shape in the file must be `shape`.
+    func format(_ entry: TensorEntry, shape: [Int]) throws(CheckpointError) -> TensorFormat {
+        guard entry.shape == shape else {
+            throw CheckpointError(
+                .malformed, file: checkpoint.path, subject: Self.subject(entry.name),
+                fault: "has shape \(entry.shape), the model's configuration asks for \(shape)")
+        }
+        guard let format = entry.format else {
+            throw CheckpointError(
+                .unsupported, file: checkpoint.path, subject: Self.subject(entry.name), fault: "is stored as \(entry.formatName)",
+                remedy: "formats that can be used: " + TensorFormat.allCases.map(\.name).joined(separator: ", "))
+        }
+        return format
+    }
+
+    /// A tensor that nothing reads is a part of the model we would leave out.
+    func checkAllUsed(by model: ModelSpec) throws(CheckpointError) {
+        let used = Set(model.tensors.map(\.name))
+        for tensor in checkpoint.tensors where !used.contains(tensor.name) && !Self.isRedundant(tensor) {
+            throw CheckpointError(
+                .unsupported, file: checkpoint.path, subject: Self.subject(tensor.name), fault: "has no place in architecture \(model.architecture)")
+        }
+    }
+
+    /// Buffers that follow from the configuration, and copies of tied embeddings.
+    private static func isRedundant(_ tensor: TensorEntry) -> Bool {
+        let name = tensor.name
+        return tensor.format == nil && !name.hasSuffix(".weight") && !name.hasSuffix(".bias") || name.hasSuffix("rotary_emb.inv_freq")
+            || name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias") || name.hasSuffix(".attn_rot_embd") || name == "lm_head.weight"
+            || name == "rope_freqs.weight"
+    }
+
+    static func subject(_ name: String) -> String { "tensor " + CheckpointError.quote(name) }
+}
+
+extension TensorFinder {
+    /// The values of a small F32 vector.
+    func values(_ name: String, count: Int) throws(CheckpointError) -> [Float] {
+        let reference = try plain(name, shape: [count])
+        let bytes = checkpoint.bytes(of: try entry(name))
+        return (0..<count).map { index in
+            switch reference.format {
+            case .f16: Float(Float16(bitPattern: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))))
+            case .bf16: Float(bitPattern: UInt32(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))) << 16)
+            default: Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)))
+            }
+        }
+    }
+}

@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct CheckpointsPlaceholder {
-    @Test func builds() {}
-}

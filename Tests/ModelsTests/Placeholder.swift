@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct ModelsPlaceholder {
-    @Test func builds() {}
-}
