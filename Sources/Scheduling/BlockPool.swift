@@ -1,0 +1,139 @@
+/// The KV blocks of one executor: which are free, which are held and by how many, and which contents are known.
+///
+/// A full block whose tokens are known is *registered*: its content is named by the content before it and its own tokens, so equal names
+/// mean equal prefixes, compared token by token and never by hash alone. Blocks nobody holds keep their content, least recently used
+/// first to go, until somebody needs the room. Only full blocks are shared, therefore nobody ever writes into a shared block.
+///
+/// Invariant: every block is in exactly one of three states: blank (on the stack of blank blocks), cached (registered, no holder, on the
+/// list of cached blocks), held (`holders > 0`). All operations are O(1), but for comparing `blockTokens` tokens. Nothing allocates after `init`.
+public struct BlockPool: Sendable {
+    /// A name for "these tokens, after that content".
+    typealias Content = Int
+
+    /// The content before the first token.
+    static let rootContent: Content = 0
+
+    /// What a block's content is looked up by.
+    struct Key: Hashable, Sendable {
+        var parent: Content
+        var tokensHash: Int
+    }
+
+    private struct Block: Sendable {
+        var holders: Int32 = 0
+        /// Neighbours on the list of cached blocks, -1 at its ends.
+        var previous: Int32 = -1
+        var next: Int32 = -1
+        /// 0: not registered.
+        var content: Content = 0
+        var key = Key(parent: 0, tokensHash: 0)
+    }
+
+    let blockTokens: Int
+    private var blocks: [Block]
+    /// The tokens of registered blocks, `blockTokens` each.
+    private var tokens: [Int32]
+    private var blank: [Int32]
+    private var registered: [Key: Int32] = [:]
+    private var lastContent: Content = 0
+    /// Least and most recently released cached block, -1: none.
+    private var oldest: Int32 = -1
+    private var newest: Int32 = -1
+    private var cachedCount = 0
+
+    init(blockCount: Int, blockTokens: Int) {
+        self.blockTokens = blockTokens
+        blocks = [Block](repeating: Block(), count: blockCount)
+        tokens = [Int32](repeating: 0, count: blockCount * blockTokens)
+        blank = [Int32]((0..<Int32(blockCount)).reversed())
+        registered.reserveCapacity(blockCount)
+    }
+
+    public var count: Int { blocks.count }
+    /// Blocks that can be taken: blank or merely cached.
+    public var availableCount: Int { blank.count + cachedCount }
+    /// Blocks that some sequence holds.
+    public var heldCount: Int { blocks.count - availableCount }
+
+    func holders(of block: Int32) -> Int { Int(blocks[Int(block)].holders) }
+
+    /// A blank block, or the least recently used cached one, now held once; nil if every block is held.
+    mutating func take() -> Int32? {
+        let block: Int32
+        if let last = blank.popLast() {
+            block = last
+        } else if oldest >= 0 {
+            block = oldest
+            unlink(block)
+            registered[blocks[Int(block)].key] = nil
+            blocks[Int(block)].content = 0
+        } else {
+            return nil
+        }
+        blocks[Int(block)].holders = 1
+        return block
+    }
+
+    /// One holder fewer. A registered block without holders stays cached.
+    mutating func release(_ block: Int32) {
+        let index = Int(block)
+        precondition(blocks[index].holders > 0, "a block was released more often than taken")
+        blocks[index].holders -= 1
+        guard blocks[index].holders == 0 else { return }
+        if blocks[index].content == 0 { blank.append(block) } else { link(block) }
+    }
+
+    /// One holder more for a block that `find` gave.
+    mutating func retain(_ block: Int32) {
+        if blocks[Int(block)].holders == 0 { unlink(block) }
+        blocks[Int(block)].holders += 1
+    }
+
+    /// The registered block with exactly these tokens after the key's parent, and the content's name.
+    func find(_ key: Key, tokens wanted: ArraySlice<Int32>) -> (block: Int32, content: Content)? {
+        guard let block = registered[key], hasTokens(block, wanted) else { return nil }
+        return (block, blocks[Int(block)].content)
+    }
+
+    /// Whether a registered block is held by nobody, so that retaining it uses up an available one.
+    func isCached(_ block: Int32) -> Bool { blocks[Int(block)].holders == 0 }
+
+    /// Names the content of a held, full block. If the same content is registered already, its name is given and this block stays private.
+    mutating func register(_ block: Int32, key: Key, tokens content: ArraySlice<Int32>) -> Content {
+        precondition(content.count == blockTokens && blocks[Int(block)].holders > 0 && blocks[Int(block)].content == 0)
+        if let other = registered[key], hasTokens(other, content) { return blocks[Int(other)].content }
+        lastContent += 1
+        // Of two contents whose hashes collide the first is found; the later one has a name of its own.
+        guard registered[key] == nil else { return lastContent }
+        registered[key] = block
+        blocks[Int(block)].content = lastContent
+        blocks[Int(block)].key = key
+        var place = Int(block) * blockTokens
+        for token in content {
+            tokens[place] = token
+            place += 1
+        }
+        return lastContent
+    }
+
+    private func hasTokens(_ block: Int32, _ wanted: ArraySlice<Int32>) -> Bool {
+        let start = Int(block) * blockTokens
+        return tokens[start..<start + blockTokens] == wanted
+    }
+
+    private mutating func link(_ block: Int32) {
+        blocks[Int(block)].previous = newest
+        blocks[Int(block)].next = -1
+        if newest >= 0 { blocks[Int(newest)].next = block } else { oldest = block }
+        newest = block
+        cachedCount += 1
+    }
+
+    private mutating func unlink(_ block: Int32) {
+        let previous = blocks[Int(block)].previous
+        let next = blocks[Int(block)].next
+        if previous >= 0 { blocks[Int(previous)].next = next } else { oldest = next }
+        if next >= 0 { blocks[Int(next)].previous = previous } else { newest = previous }
+        cachedCount -= 1
+    }
+}

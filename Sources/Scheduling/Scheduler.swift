@@ -1,0 +1,160 @@
+public import Plans
+
+/// Decides what goes into the next step. Pure: no clock, no thread, no executor; engine and simulator drive the same code.
+///
+/// Each step is a budget of tokens, filled with one token of every decoding sequence first, then with slices of prompts in order of
+/// arrival, then with newly admitted requests. A sequence is admitted when there is room for everything it already has; when blocks run
+/// out during decoding, the latest arrival gives its blocks back and is computed again later, so the earliest one always ends.
+///
+///     let id = try scheduler.submit(SequenceRequest(prompt: tokens, maximumTokens: 100))
+///     while scheduler.next() {
+///         try executor.run(scheduler.step)
+///         scheduler.complete()
+///         for entry in scheduler.step.entries.indices { /* sample; then append(_:to:) or finish(_:) */ }
+///     }
+///
+/// Between `complete` and the following `next`, every sequence whose last token's logits were given gets a token or ends.
+/// A step costs time in proportion to the sequences and blocks it touches, and allocates only when a request arrives.
+public struct Scheduler: Sendable {
+    public let limits: SchedulerLimits
+    public internal(set) var pool: BlockPool
+    /// What `next` decided; valid until the following `next`.
+    public internal(set) var step = Step(entries: [])
+    public internal(set) var statistics = SchedulerStatistics()
+
+    var sequences: [ScheduledSequence] = []
+    var freeIndices: [Int] = []
+    var indexOfRequest: [RequestID: Int] = [:]
+    /// Indices of running sequences, in order of arrival.
+    var running: [Int] = []
+    var freeSlots: [Int]
+    /// Requests not yet looked at, in order of arrival from `arrivalsHead` on.
+    var arrivals: [Int] = []
+    var arrivalsHead = 0
+    /// Waiting requests that were preempted or deferred, latest arrival first; all before those in `arrivals`.
+    var returned: [Int] = []
+    /// Full blocks that running sequences are computing, and how many do.
+    var pending: [BlockPool.Key: Int] = [:]
+    /// Sequence index of each entry of `step`.
+    var stepSequences: [Int] = []
+    /// Entries kept for their arrays' capacity.
+    var spareEntries: [Step.Entry] = []
+    var isStepOpen = false
+    private var nextID = 0
+
+    public init(limits: SchedulerLimits) {
+        self.limits = limits
+        pool = BlockPool(blockCount: limits.blockCount, blockTokens: limits.blockTokens)
+        freeSlots = (0..<limits.sequences).reversed()
+        running.reserveCapacity(limits.sequences)
+        returned.reserveCapacity(limits.sequences * 2)
+        pending.reserveCapacity(limits.sequences * 2)
+        stepSequences.reserveCapacity(limits.sequences)
+        spareEntries.reserveCapacity(limits.sequences)
+        step.entries.reserveCapacity(limits.sequences)
+    }
+
+    public var runningCount: Int { running.count }
+    public var waitingCount: Int { returned.count + arrivals.count - arrivalsHead }
+    public var isIdle: Bool { indexOfRequest.isEmpty }
+
+    /// Queues a request.
+    public mutating func submit(_ request: SequenceRequest) throws(SchedulingError) -> RequestID {
+        guard !request.prompt.isEmpty else { throw .emptyPrompt }
+        let (total, overflow) = request.prompt.count.addingReportingOverflow(max(0, request.maximumTokens))
+        guard !overflow, total <= limits.capacityTokens else {
+            throw .tooLong(tokens: overflow ? .max : total, capacity: limits.capacityTokens)
+        }
+        let id = RequestID(nextID)
+        nextID += 1
+        var sequence = ScheduledSequence(id: id, request: request)
+        sequence.tokens.reserveCapacity(total)
+        sequence.blocks.reserveCapacity(limits.blocks(for: total))
+        sequence.hashes.reserveCapacity(limits.blocks(for: total))
+        let index: Int
+        if let free = freeIndices.popLast() {
+            index = free
+            sequences[index] = sequence
+        } else {
+            index = sequences.count
+            sequences.append(sequence)
+            freeIndices.reserveCapacity(sequences.count)
+        }
+        indexOfRequest[id] = index
+        arrivals.append(index)
+        statistics.submitted += 1
+        return id
+    }
+
+    /// Adds a generated token; the next step computes it.
+    public mutating func append(_ token: Int32, to id: RequestID) {
+        precondition(!isStepOpen, "complete the step first")
+        guard let index = indexOfRequest[id] else { preconditionFailure("no such request") }
+        precondition(sequences[index].remaining == 0 && generatedCount(at: index) < sequences[index].maximumTokens)
+        sequences[index].tokens.append(token)
+    }
+
+    /// Ends a request, running or waiting; its full blocks stay known until their room is needed.
+    public mutating func finish(_ id: RequestID) {
+        precondition(!isStepOpen, "complete the step first")
+        guard let index = indexOfRequest.removeValue(forKey: id) else { return }
+        if sequences[index].slot >= 0 {
+            running.removeAll { $0 == index }
+            stop(index)
+        } else if let place = returned.firstIndex(of: index) {
+            returned.remove(at: place)
+        } else if let place = arrivals[arrivalsHead...].firstIndex(of: index) {
+            arrivals.remove(at: place)
+        }
+        sequences[index] = ScheduledSequence(id: id, request: SequenceRequest(prompt: [], maximumTokens: 0))
+        freeIndices.append(index)
+        statistics.finished += 1
+    }
+
+    /// The request behind `step.entries[entry]`.
+    public func request(ofEntry entry: Int) -> RequestID { sequences[stepSequences[entry]].id }
+
+    /// Prompt and generated tokens, or nil if the request has ended.
+    public func tokens(of id: RequestID) -> [Int32]? { indexOfRequest[id].map { sequences[$0].tokens } }
+
+    /// Tokens generated so far, or nil if the request has ended.
+    public func generatedCount(of id: RequestID) -> Int? { indexOfRequest[id].map { generatedCount(at: $0) } }
+
+    /// Tokens of the request that were found in the cache, or nil if the request has ended.
+    public func sharedCount(of id: RequestID) -> Int? { indexOfRequest[id].map { sequences[$0].sharedTokens } }
+
+    /// Whether the request's next logits are those of its last token: what is sampled from them continues it.
+    public func wantsToken(_ id: RequestID) -> Bool { indexOfRequest[id].map { sequences[$0].remaining == 0 } ?? false }
+
+    func generatedCount(at index: Int) -> Int { sequences[index].tokens.count - sequences[index].promptCount }
+
+    /// Takes slot and blocks from a running sequence (already off `running`).
+    mutating func stop(_ index: Int) {
+        withdrawPending(index)
+        // The tail first: what many prefixes share is then the last to go.
+        for block in sequences[index].blocks.reversed() { pool.release(block) }
+        sequences[index].blocks.removeAll(keepingCapacity: true)
+        freeSlots.append(sequences[index].slot)
+        sequences[index].slot = -1
+        sequences[index].computed = 0
+        sequences[index].namedBlocks = 0
+        sequences[index].content = BlockPool.rootContent
+    }
+
+    mutating func withdrawPending(_ index: Int) {
+        guard let key = sequences[index].pending else { return }
+        sequences[index].pending = nil
+        if let count = pending[key] { pending[key] = count > 1 ? count - 1 : nil }
+    }
+
+    /// Enters the full block the sequence computes next, if its tokens are known.
+    mutating func announcePending(_ index: Int) {
+        guard limits.sharesPrefixes else { return }
+        let named = sequences[index].namedBlocks
+        guard (named + 1) * limits.blockTokens < sequences[index].tokens.count else { return }
+        let parent = sequences[index].content
+        let key = sequences[index].key(ofBlock: named, after: parent, blockTokens: limits.blockTokens)
+        sequences[index].pending = key
+        pending[key, default: 0] += 1
+    }
+}

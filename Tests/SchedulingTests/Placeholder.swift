@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct SchedulingPlaceholder {
-    @Test func builds() {}
-}

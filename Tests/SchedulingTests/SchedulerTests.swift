@@ -1,0 +1,162 @@
+import Plans
+import Testing
+
+@testable import Scheduling
+
+@Suite struct SchedulerTests {
+    private func start(_ scheduler: inout Scheduler) throws {
+        let started = scheduler.next()
+        try #require(started)
+    }
+
+    @Test func onePromptIsCutByTheBudgetAndThenDecodes() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 8, stepTokens: 5))
+        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<12), maximumTokens: 3))
+        var shapes: [[Int]] = []
+        while scheduler.next() {
+            let entry = scheduler.step.entries[0]
+            shapes.append([entry.start, entry.tokens.count, entry.logits.count])
+            #expect(entry.blocks.count * 4 >= entry.start + entry.tokens.count)
+            scheduler.complete()
+            guard scheduler.wantsToken(id) else { continue }
+            if scheduler.generatedCount(of: id) == 2 { scheduler.finish(id) } else { scheduler.append(99, to: id) }
+        }
+        #expect(shapes == [[0, 5, 0], [5, 5, 0], [10, 2, 1], [12, 1, 1], [13, 1, 1]])
+        #expect(scheduler.isIdle)
+        #expect(scheduler.pool.heldCount == 0)
+    }
+
+    @Test func decodesComeFirstAndPromptsFillTheRest() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 8))
+        let first = try scheduler.submit(SequenceRequest(prompt: [1, 2, 3], maximumTokens: 10))
+        try start(&scheduler)
+        scheduler.complete()
+        scheduler.append(4, to: first)
+        let second = try scheduler.submit(SequenceRequest(prompt: Array(10..<30), maximumTokens: 1))
+        try start(&scheduler)
+        #expect(scheduler.step.entries.map(\.tokens.count) == [1, 7])
+        #expect(scheduler.request(ofEntry: 0) == first)
+        #expect(scheduler.request(ofEntry: 1) == second)
+        #expect(scheduler.step.entries[0].sequence != scheduler.step.entries[1].sequence)
+    }
+
+    @Test func arrivalsAreServedInOrder() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 4, sequences: 2))
+        let ids = try (0..<4).map { try scheduler.submit(SequenceRequest(prompt: [Int32($0), 1, 2], maximumTokens: 1)) }
+        var finished: [RequestID] = []
+        while scheduler.next() {
+            scheduler.complete()
+            for entry in scheduler.step.entries.indices {
+                let id = scheduler.request(ofEntry: entry)
+                if scheduler.wantsToken(id) {
+                    scheduler.finish(id)
+                    finished.append(id)
+                }
+            }
+        }
+        #expect(finished == ids)
+    }
+
+    @Test func aCommonPrefixIsComputedOnce() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 100))
+        let common = (0..<20).map { Int32($0) }
+        let first = try scheduler.submit(SequenceRequest(prompt: common + [100], maximumTokens: 2))
+        let second = try scheduler.submit(SequenceRequest(prompt: common + [200], maximumTokens: 2))
+        // The second waits for what the first is computing, then shares it.
+        try start(&scheduler)
+        #expect(scheduler.step.entries.map(\.tokens.count) == [21])
+        let blocks = scheduler.step.entries[0].blocks
+        scheduler.complete()
+        scheduler.append(7, to: first)
+        try start(&scheduler)
+        #expect(scheduler.step.entries.map(\.tokens.count) == [1, 1])
+        #expect(scheduler.step.entries[1].start == 20)
+        #expect(scheduler.step.entries[1].blocks.prefix(5) == blocks.prefix(5))
+        #expect(scheduler.step.entries[1].blocks[5] != blocks[5])
+        #expect(scheduler.pool.holders(of: blocks[0]) == 2)
+        #expect(scheduler.sharedCount(of: second) == 20)
+        scheduler.complete()
+        scheduler.finish(first)
+        scheduler.finish(second)
+        #expect(scheduler.pool.heldCount == 0)
+        // Released blocks are still known: the next turn of a conversation starts where the last one ended.
+        let third = try scheduler.submit(SequenceRequest(prompt: common + [100, 7, 8], maximumTokens: 1))
+        try start(&scheduler)
+        #expect(scheduler.step.entries[0].start == 20)
+        scheduler.complete()
+        scheduler.finish(third)
+    }
+
+    @Test func anEqualPromptStillComputesItsLastToken() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64))
+        for expectedStart in [0, 4] {
+            let id = try scheduler.submit(SequenceRequest(prompt: [1, 2, 3, 4, 5, 6, 7, 8], maximumTokens: 1))
+            try start(&scheduler)
+            #expect(scheduler.step.entries[0].start == expectedStart)
+            #expect(scheduler.step.entries[0].logits == [7 - expectedStart])
+            scheduler.complete()
+            scheduler.finish(id)
+        }
+    }
+
+    @Test func scoringAsksForEveryPositionOnceWithinTheLimit() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 50, stepLogits: 6))
+        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<21), maximumTokens: 0, logitsFrom: 2))
+        var positions: [Int] = []
+        while scheduler.next() {
+            let entry = scheduler.step.entries[0]
+            #expect(entry.logits.count <= 6)
+            positions += entry.logits.map { $0 + entry.start }
+            scheduler.complete()
+            if scheduler.wantsToken(id) { scheduler.finish(id) }
+        }
+        #expect(positions == Array(2..<21))
+    }
+
+    @Test func theLatestArrivalGivesWayAndKeepsItsTokens() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 2, blockCount: 7, stepTokens: 16, sharesPrefixes: false))
+        let first = try scheduler.submit(SequenceRequest(prompt: [1, 2, 3], maximumTokens: 10))
+        let second = try scheduler.submit(SequenceRequest(prompt: [4, 5, 6], maximumTokens: 10))
+        var outputs: [RequestID: [Int32]] = [:]
+        while scheduler.next() {
+            scheduler.complete()
+            for entry in scheduler.step.entries.indices {
+                let id = scheduler.request(ofEntry: entry)
+                guard scheduler.wantsToken(id), let count = scheduler.generatedCount(of: id) else { continue }
+                let token = Int32(100 * (id.rawValue + 1) + count)
+                outputs[id, default: []].append(token)
+                if count + 1 == 10 { scheduler.finish(id) } else { scheduler.append(token, to: id) }
+            }
+        }
+        #expect(scheduler.statistics.preemptions > 0)
+        #expect(outputs[first] == (0..<10).map { 100 + $0 })
+        #expect(outputs[second] == (0..<10).map { 200 + $0 })
+        #expect(scheduler.pool.heldCount == 0)
+    }
+
+    @Test func impossibleRequestsAreRefused() {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 2))
+        #expect(throws: SchedulingError.emptyPrompt) { try scheduler.submit(SequenceRequest(prompt: [], maximumTokens: 1)) }
+        #expect(throws: SchedulingError.tooLong(tokens: 9, capacity: 8)) {
+            try scheduler.submit(SequenceRequest(prompt: [1, 2, 3, 4], maximumTokens: 5))
+        }
+        #expect(throws: SchedulingError.tooLong(tokens: .max, capacity: 8)) {
+            try scheduler.submit(SequenceRequest(prompt: [1], maximumTokens: .max))
+        }
+        let started = scheduler.next()
+        #expect(!started)
+    }
+
+    @Test func aWaitingRequestCanBeCancelled() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, sequences: 1))
+        let first = try scheduler.submit(SequenceRequest(prompt: [1], maximumTokens: 2))
+        let second = try scheduler.submit(SequenceRequest(prompt: [2], maximumTokens: 2))
+        let third = try scheduler.submit(SequenceRequest(prompt: [3], maximumTokens: 2))
+        try start(&scheduler)
+        scheduler.complete()
+        scheduler.finish(second)
+        scheduler.finish(first)
+        try start(&scheduler)
+        #expect(scheduler.request(ofEntry: 0) == third)
+    }
+}
