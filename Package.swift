@@ -35,13 +35,14 @@ let package = Package(
         target("Models", ["Checkpoints", "JSON"]),
         target("Plans", ["Models", "Checkpoints", "JSON"]),
         target("Scheduling", ["Plans"]),
+        target("Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON"]),
         target("Devices", ["CKernels", "Checkpoints"]),
         target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"]),
         target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
         .executableTarget(
             name: "motley",
             dependencies: [
-                "Engine", "Runtime", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text", "JSON",
+                "Engine", "Runtime", "Planning", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -51,6 +52,7 @@ let package = Package(
         tests("Models", ["Models", "Checkpoints", "JSON"]),
         tests("Plans", ["Plans", "Models", "JSON"]),
         tests("Scheduling", ["Scheduling", "Plans"]),
+        tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
         tests("Runtime", ["Runtime", "Plans", "Models", "Devices", "Checkpoints"]),
         tests("Engine", ["Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),

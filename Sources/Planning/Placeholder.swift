@@ -1,0 +1,1 @@
+// The planner: workload, cost model, searches.

@@ -1,0 +1,137 @@
+public import Checkpoints
+
+/// Something that computes, the memory it computes from, and its link to the host's memory.
+public struct DeviceProfile: Sendable, Equatable {
+    public enum Origin: String, Sendable, CaseIterable {
+        case measured
+        case declared
+    }
+
+    public var name: String
+    public var kind: PlannedDevice.Kind
+    /// The device's own memory. A CPU computes from its machine's memory and has none of its own: nil.
+    public var memory: MemoryProfile?
+    /// Bytes per second it reads weights and keys with.
+    public var readBytesPerSecond: Double
+    /// Attainable operations per second of matrix products by the kind of numbers multiplied (a multiplication and an addition count two).
+    public var operations: OperationRates
+    /// Measured rates of the real kernels; a format without a table is planned by the roofline of the two figures above.
+    public var rates: [TensorFormat: RateTable]
+    /// Attainable operations per second of attention over many positions.
+    public var attentionOperations: Double
+    /// From host memory to the device and back; nil for a CPU.
+    public var link: DeviceLink?
+    /// To another device of the same machine directly (NVLink); nil: through the host by `link`.
+    public var peer: LinkProfile?
+    /// Seconds to start one kernel.
+    public var launch: Double
+    public var pricePerHour: Double?
+    public var origin: Origin
+    /// Where the figures come from.
+    public var source: String
+
+    public init(
+        name: String, kind: PlannedDevice.Kind, memory: MemoryProfile?, readBytesPerSecond: Double, operations: OperationRates,
+        rates: [TensorFormat: RateTable] = [:], attentionOperations: Double? = nil, link: DeviceLink? = nil, peer: LinkProfile? = nil,
+        launch: Double = 5e-6, pricePerHour: Double? = nil, origin: Origin = .declared, source: String = ""
+    ) {
+        self.name = name
+        self.kind = kind
+        self.memory = memory
+        self.readBytesPerSecond = readBytesPerSecond
+        self.operations = operations
+        self.rates = rates
+        self.attentionOperations = attentionOperations ?? operations.half * 0.5
+        self.link = link
+        self.peer = peer
+        self.launch = launch
+        self.pricePerHour = pricePerHour
+        self.origin = origin
+        self.source = source
+    }
+
+    /// Seconds to multiply one weight of `format` (stored in `bytesPerElement`) with `tokens` tokens, weights in the device's own memory.
+    ///
+    /// From the measured table if there is one, else the roofline: reading the weight, or the 2 x tokens operations, whichever takes longer.
+    public func secondsPerElement(format: TensorFormat, bytesPerElement: Double, tokens: Double) -> Double {
+        if let table = rates[format] { return table.secondsPerElement(tokens: tokens) }
+        return max(bytesPerElement / readBytesPerSecond, 2 * tokens / operations.rate(of: format, kind: kind))
+    }
+}
+
+/// Operations per second by what is multiplied.
+public struct OperationRates: Sendable, Equatable {
+    /// f32 weights.
+    public var single: Double
+    /// f16 and bf16 weights, and quantised ones on a GPU (unpacked to half precision).
+    public var half: Double
+    /// Quantised weights on a CPU.
+    public var integer: Double
+
+    public init(single: Double, half: Double, integer: Double) {
+        self.single = single
+        self.half = half
+        self.integer = integer
+    }
+
+    public func rate(of format: TensorFormat, kind: PlannedDevice.Kind) -> Double {
+        switch format {
+        case .f32: single
+        case .f16, .bf16: half
+        default: kind == .cpu ? integer : half
+        }
+    }
+}
+
+/// The way between host memory and a device's memory (PCIe); both directions run at once.
+public struct DeviceLink: Sendable, Equatable {
+    public var toDevice: Double
+    public var fromDevice: Double
+    public var latency: Double
+
+    public init(toDevice: Double, fromDevice: Double, latency: Double) {
+        self.toDevice = toDevice
+        self.fromDevice = fromDevice
+        self.latency = latency
+    }
+}
+
+/// Measured operations per second of a large product at several token counts.
+///
+/// Always holds: at least one point, token counts ascending, rates positive.
+public struct RateTable: Sendable, Equatable {
+    public struct Point: Sendable, Equatable {
+        public var tokens: Double
+        public var operationsPerSecond: Double
+
+        public init(tokens: Double, operationsPerSecond: Double) {
+            self.tokens = tokens
+            self.operationsPerSecond = operationsPerSecond
+        }
+    }
+
+    public private(set) var points: [Point]
+
+    /// nil where the invariant does not hold.
+    public init?(points: [Point]) {
+        guard !points.isEmpty, points.allSatisfy({ $0.tokens >= 1 && $0.operationsPerSecond > 0 && $0.operationsPerSecond.isFinite }) else {
+            return nil
+        }
+        guard zip(points, points.dropFirst()).allSatisfy({ $0.tokens < $1.tokens }) else { return nil }
+        self.points = points
+    }
+
+    /// Seconds per weight for a product with `tokens` tokens: linear in the token count between points (exact on both arms of a roofline), the first
+    /// point's below it, in proportion beyond the last.
+    public func secondsPerElement(tokens: Double) -> Double {
+        func seconds(_ point: Point) -> Double { 2 * point.tokens / point.operationsPerSecond }
+        guard let upper = points.firstIndex(where: { $0.tokens >= tokens }) else {
+            let last = points[points.count - 1]
+            return seconds(last) * tokens / last.tokens
+        }
+        guard upper > 0 else { return seconds(points[0]) }
+        let (a, b) = (points[upper - 1], points[upper])
+        let share = (tokens - a.tokens) / (b.tokens - a.tokens)
+        return seconds(a) + (seconds(b) - seconds(a)) * share
+    }
+}
