@@ -45,6 +45,23 @@ struct TensorFinder {
         return LinearSpec(outputs: outputs, inputs: inputs, weight: weight, bias: try self.bias(name, outputs, bias))
     }
 
+    /// The rows `rows` of a linear module that the file may fuse with others (`total` rows) and may store inputs x outputs.
+    /// Its bias must be there, fused likewise.
+    func fusedLinear(_ name: String, rows: Range<Int>, of total: Int, inputs: Int, transposed: Bool) throws(CheckpointError) -> LinearSpec {
+        let entry = try entry(name + ".weight")
+        let format = try format(entry, shape: transposed ? [inputs, total] : [total, inputs])
+        guard !transposed || !format.isQuantised else {
+            throw CheckpointError(
+                .unsupported, file: checkpoint.path, subject: Self.subject(entry.name), fault: "is \(format.name) and stored inputs x outputs")
+        }
+        var bias = try plain(name + ".bias", shape: [total])
+        bias.shape = [rows.count]
+        bias.rowOffset = rows.lowerBound
+        let weight = TensorReference(
+            name: entry.name, format: format, shape: [rows.count, inputs], rowOffset: rows.lowerBound, transposed: transposed)
+        return LinearSpec(outputs: rows.count, inputs: inputs, weight: weight, bias: bias)
+    }
+
     /// `name`.weight and, where `bias` says so, `name`.bias, both of `size` elements.
     func norm(_ name: String, _ kind: NormSpec.Kind, size: Int, epsilon: Double, bias: Bias = .absent) throws(CheckpointError) -> NormSpec {
         let weight = try plain(name + ".weight", shape: [size])
