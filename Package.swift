@@ -24,6 +24,8 @@ func tests(_ name: String, _ imports: [Target.Dependency], resources: [Resource]
 let package = Package(
     name: "motley",
     products: [.executable(name: "motley", targets: ["motley"])],
+    // Parts with needs of their own become traits here. None yet: what a build without any trait must hold is everything.
+    traits: [.default(enabledTraits: [])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
