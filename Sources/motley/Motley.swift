@@ -3,5 +3,5 @@ import ArgumentParser
 /// `motley`: runs large language models over whatever hardware its owner has.
 @main
 struct Motley: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Runs large language models over whatever hardware its owner has.", subcommands: [])
+    static let configuration = CommandConfiguration(abstract: "Runs large language models over whatever hardware its owner has.", subcommands: [ShowCommand.self])
 }
