@@ -43,8 +43,8 @@ def deinterleave(rows, heads):
 class Conversion:
     """One model on its way into a GGUF file; afterwards the model holds exactly what the file says, dequantised."""
 
-    def __init__(self, model, architecture, format_name, fallback="F16", overrides=None):
-        self.model, self.config = model, model.config
+    def __init__(self, model, architecture, format_name, fallback="F16", overrides=None, bare=False):
+        self.model, self.config, self.bare = model, model.config, bare
         self.architecture, self.format_name, self.fallback = architecture, format_name, fallback
         self.overrides = overrides or {}
 
@@ -99,8 +99,11 @@ class Conversion:
     def add_rotary_metadata(self, writer, key):
         config = self.config
         writer.add_feed_forward_length(config.intermediate_size)
-        writer.add_head_count_kv(config.num_key_value_heads)
+        if not self.bare:
+            writer.add_head_count_kv(config.num_key_value_heads)
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+        if self.bare:
+            return
         writer.add_vocab_size(config.vocab_size)
         head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         if head_size != config.hidden_size // config.num_attention_heads:

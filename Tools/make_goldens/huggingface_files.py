@@ -1,5 +1,6 @@
 """Hugging Face directories: config.json as given, safetensors in one or several files, tokenizer and generation settings."""
 
+import copy
 import json
 import os
 
@@ -17,6 +18,12 @@ def save(state, path):
 def renamed(state, prefix_removed, extra):
     """The state under the names a hub checkpoint uses, and tensors that old checkpoints carry along though nobody reads them."""
     return {name.removeprefix(prefix_removed): tensor for name, tensor in state.items()} | extra
+
+
+def write_saved(directory, model, format_name):
+    """The directory as transformers itself writes it."""
+    copy.deepcopy(model).to(TYPES[format_name][0]).save_pretrained(directory)
+    os.chmod(os.path.join(directory, "model.safetensors"), 0o644)
 
 
 def write(directory, config, state, format_name, tokenizer, generation, shards=1):

@@ -48,24 +48,31 @@ def ballast(variant, model):
     return {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": model.model.rotary_emb.inv_freq.clone() for layer in range(config.num_hidden_layers)}
 
 
+def load(directory):
+    loaded, info = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+    assert not info["missing_keys"] and not info["mismatched_keys"], info
+    return loaded.eval()
+
+
 def write_huggingface(variant, out, tokenizer):
     directory = os.path.join(out, variant.name)
     shutil.rmtree(directory, ignore_errors=True)
     model = build(variant)
+    if variant.bare:
+        huggingface_files.write_saved(directory, model, variant.format)
+        return load(directory), variant.name
     state = {name: parameter for name, parameter in model.named_parameters()}
     extra = ballast(variant, model) if variant.ballast else {}
     state = huggingface_files.renamed(state, variant.prefix_removed, extra)
     generation = GENERATION | {key: variant.config[key] for key in ("bos_token_id", "eos_token_id")}
     huggingface_files.write(directory, variant.config, state, variant.format, tokenizer, generation, variant.shards)
-    loaded, info = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
-    assert not info["missing_keys"] and not info["mismatched_keys"], info
-    return loaded.eval(), variant.name
+    return load(directory), variant.name
 
 
 def write_gguf(variant, out, tokenizer):
     model = build(variant)
     path = os.path.join(out, variant.name + ".gguf")
-    conversion = gguf_files.Conversion(model, variant.architecture, variant.format, variant.fallback, variant.overrides)
+    conversion = gguf_files.Conversion(model, variant.architecture, variant.format, variant.fallback, variant.overrides, variant.bare)
     path = conversion.write(path, tokenizer, variant.name, variant.split_tensors)
     return model, os.path.basename(path)
 

@@ -193,5 +193,16 @@ class SentencePiece(SmallTokenizer):
         self.add_common(writer, config, tokens, types)
 
 
-MAKERS = {"gpt2": lambda: ByteLevel("gpt2"), "llama3": lambda: ByteLevel("llama3"), "qwen2": lambda: ByteLevel("qwen2"),
+class NoTokenizer:
+    def write(self, directory):
+        pass
+
+    def expected(self):
+        return None
+
+    def add_to_gguf(self, writer, config):
+        writer.add_custom_alignment(64)
+
+
+MAKERS = {"none": NoTokenizer, "gpt2": lambda: ByteLevel("gpt2"), "llama3": lambda: ByteLevel("llama3"), "qwen2": lambda: ByteLevel("qwen2"),
           "sentencepiece": SentencePiece}

@@ -23,6 +23,8 @@ class Variant:
     ballast: bool = False
     #: tokens of a second, longer window; 0: none
     long_window: int = 0
+    #: Hugging Face: the directory as `save_pretrained` writes it. GGUF: no key that has a default.
+    bare: bool = False
 
 
 def llama(**changes):
@@ -92,6 +94,15 @@ def huggingface_variants():
                   qwen("qwen2", hidden_size=32, num_attention_heads=2, num_key_value_heads=1, use_sliding_window=True, max_window_layers=1),
                   "F16", "qwen2", note="the second layer of two slides")
     yield Variant("qwen3-hf-bf16", qwen("qwen3", head_dim=48, num_attention_heads=2, num_key_value_heads=2, attention_bias=False), "BF16", "qwen2", note="q and k norms, 2 heads of 48 on hidden 64")
+    small = {"hidden_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 67, "intermediate_size": 24}
+    no_groups = {key: value for key, value in small.items() if key not in ("num_key_value_heads", "intermediate_size")}
+    for name, config in (
+        ("llama", llama(**small, head_dim=16, rope_theta=10000000.0)), ("mistral", mistral(**small)),
+        ("qwen2", qwen("qwen2", **small, bos_token_id=None, eos_token_id=None)), ("qwen3", qwen("qwen3", **small, bos_token_id=None, eos_token_id=None, head_dim=12, tie_word_embeddings=True)),
+        ("opt", opt(**no_groups, ffn_dim=40, word_embed_proj_dim=16)), ("opt-postnorm", opt(**no_groups, ffn_dim=40, word_embed_proj_dim=8, do_layer_norm_before=False)),
+        ("gpt2", gpt2(n_embd=16, n_head=2, vocab_size=67, bos_token_id=0, eos_token_id=0)),
+    ):
+        yield Variant(f"{name}-hf-f32-saved", config, "F32", "none", bare=True, note="written by save_pretrained, no tokenizer")
     yield Variant("opt-hf-bf16", opt(), "BF16", "gpt2", note="pre-norm, positions offset by 2")
     yield Variant("opt-hf-f16-postnorm", opt(do_layer_norm_before=False, word_embed_proj_dim=40), "F16", "gpt2", prefix_removed="model.",
                   note="post-norm, project_in and project_out, names without `model.`")
@@ -124,6 +135,8 @@ def gguf_variants():
                   "sentencepiece", note="rope scaling keys")
     yield variant("llama-gguf-f16-bias", llama(hidden_size=48, num_attention_heads=2, num_key_value_heads=1, head_dim=40, attention_bias=True, intermediate_size=72),
                   "F16", "sentencepiece", note="attention biases (interleaved like the rows), head size 40 on hidden 48")
+    yield variant("llama-gguf-f16-bare", llama(hidden_size=32, num_attention_heads=2, num_key_value_heads=2, vocab_size=259), "F16", "none", bare=True,
+                  note="no tokenizer, no key that has a default, alignment 64")
     yield variant("mistral-gguf-q8_0", mistral(), "Q8_0", "sentencepiece", note="Llama's names with llama.attention.sliding_window")
     yield variant("qwen2-gguf-q8_0", qwen("qwen2"), "Q8_0", "qwen2", "qwen2", note="QKV biases, untied, rotary halves")
     yield variant("qwen2-gguf-q4_0-tied", qwen("qwen2", tie_word_embeddings=True), "Q4_0", "qwen2", "qwen2", note="tied: no output.weight")
