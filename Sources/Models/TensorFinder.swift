@@ -112,16 +112,9 @@ struct TensorFinder {
 }
 
 extension TensorFinder {
-    /// The values of a small F32 vector.
+    /// The values of a small vector.
     func values(_ name: String, count: Int) throws(CheckpointError) -> [Float] {
-        let reference = try plain(name, shape: [count])
-        let bytes = checkpoint.bytes(of: try entry(name))
-        return (0..<count).map { index in
-            switch reference.format {
-            case .f16: Float(Float16(bitPattern: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))))
-            case .bf16: Float(bitPattern: UInt32(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))) << 16)
-            default: Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)))
-            }
-        }
+        let format = try plain(name, shape: [count]).format
+        return QuantisedBlocks.dequantise(checkpoint.bytes(of: try entry(name)), format: format) ?? []
     }
 }
