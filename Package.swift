@@ -48,6 +48,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "motley-fuzz",
+            dependencies: ["Models", "Checkpoints", "Text", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
         tests("JSON", ["JSON"]),
         tests("Checkpoints", ["Checkpoints", "JSON"]),
         tests("Text", ["Text", "JSON", "Checkpoints"]),

@@ -20,6 +20,12 @@ extension Checkpoint {
             path: directory, metadata: .huggingFace(files), files: parts.map(\.file), headers: parts.map(\.header), tensors: tensors)
     }
 
+    /// A checkpoint of one safetensors file that is mapped already, or in memory.
+    public convenience init(safetensors file: MappedFile, files: HuggingFaceFiles) throws(CheckpointError) {
+        let part = try SafetensorsFile(file: file)
+        try self.init(path: files.directory, metadata: .huggingFace(files), files: [file], headers: [part.header], tensors: part.tensors)
+    }
+
     /// Opens the files an index names and keeps the tensors it places in them.
     private static func openShards(index: MappedFile, directory: String) throws(CheckpointError) -> ([SafetensorsFile], [TensorEntry]) {
         func fault(_ subject: String, _ text: String) -> CheckpointError {

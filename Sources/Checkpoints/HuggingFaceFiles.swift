@@ -26,6 +26,14 @@ public struct HuggingFaceFiles: Sendable {
         if chatTemplateFile == nil { chatTemplateFile = try Self.file("chat_template.json", in: directory) }
     }
 
+    /// Files that are in no directory: for tests and fuzzing.
+    public init(directory: String, config: JSON?, generationConfig: JSON? = Optional.none, tokenizerConfig: JSON? = Optional.none) {
+        self.directory = directory
+        self.config = config
+        self.generationConfig = generationConfig
+        self.tokenizerConfig = tokenizerConfig
+    }
+
     /// Whether the directory holds none of the files.
     var isEmpty: Bool { configFile == nil && tokenizerFile == nil && tokenizerConfig == nil && chatTemplateFile == nil }
 

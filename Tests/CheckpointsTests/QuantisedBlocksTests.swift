@@ -8,7 +8,8 @@ import Testing
     /// Random blocks of every format against the values another implementation gives (Tools/make_goldens/dequantise.py).
     @Test(arguments: TensorFormat.allCases.filter { $0 != .f32 })
     func agreesWithGoldens(format: TensorFormat) throws {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Goldens/dequantise.json")
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Goldens/dequantise.json")
         let golden = try #require(try JSON(parsing: Array(Data(contentsOf: file)))[format.name])
         let bytes = try #require(golden["bytes"]?.string.flatMap(Self.bytes))
         let expected = try #require(golden["values"]?.string.flatMap(Self.bytes))

@@ -1,6 +1,6 @@
-"""Writes Tests/CheckpointsTests/Goldens/dequantise.json: random blocks of every quantised format and their values by the `gguf` package.
+"""Writes Tests/Goldens/dequantise.json: random blocks of every quantised format and their values by the `gguf` package.
 
-    python Tools/make_goldens/dequantise.py Tests/CheckpointsTests/Goldens/dequantise.json
+    python Tools/make_goldens/dequantise.py Tests/Goldens/dequantise.json
 """
 
 import json
