@@ -107,3 +107,107 @@ void mk_run_product(void *context, int worker, int workers) {
         }
     }
 }
+
+void mk_run_pack(void *context, int worker, int workers) {
+    (void)workers;
+    mk_pack_job *job = context;
+    const mk_table *k = table(job->isa);
+    float *row = (float *)(job->scratch + worker * job->scratch_stride);
+    const int64_t tiles = (job->tokens + k->tile - 1) / k->tile;
+    int64_t tile;
+    while ((tile = mk_take(&job->next, 1)) < tiles) {
+        int64_t first = tile * k->tile, last = first + k->tile < job->tokens ? first + k->tile : job->tokens;
+        for (int64_t t = first; t < last; t++) {
+            float *x = job->x + t * job->stride;
+            const float *from = x;
+            if (job->norm != MK_NORM_NONE) {
+                float *to = job->in_place ? x : row;
+                if (job->norm == MK_NORM_RMS) k->rms_norm(x, job->columns, job->weight, job->epsilon, to);
+                else k->layer_norm(x, job->columns, job->weight, job->bias, job->epsilon, to);
+                from = to;
+            }
+            // The kernels address a token's row as base + token * stride.
+            for (int i = 0; i < 4; i++)
+                if (job->packed[i]) k->pack_input((mk_input)i, from, 0, job->tokens, t, t + 1, job->columns, job->packed[i]);
+        }
+    }
+}
+
+void mk_run_store(void *context, int worker, int workers) {
+    (void)worker;
+    (void)workers;
+    mk_store_job *job = context;
+    const mk_table *k = table(job->isa);
+    int64_t first;
+    while ((first = mk_take(&job->next, 4)) < job->tokens) {
+        for (int64_t t = first; t < first + 4 && t < job->tokens; t++) {
+            float *query = job->q + t * job->q_stride, *key = job->k + t * job->k_stride, *value = job->v + t * job->v_stride;
+            if (job->q_norm)
+                for (int64_t h = 0; h < job->heads; h++)
+                    k->rms_norm(query + h * job->head_size, job->head_size, job->q_norm, job->q_epsilon, query + h * job->head_size);
+            if (job->k_norm)
+                for (int64_t h = 0; h < job->kv_heads; h++)
+                    k->rms_norm(key + h * job->head_size, job->head_size, job->k_norm, job->k_epsilon, key + h * job->head_size);
+            if (job->rotary) {
+                const float *c = job->cosine + t * (job->rotary / 2), *s = job->sine + t * (job->rotary / 2);
+                k->rotate(query, job->heads, job->head_size, job->rotary, job->interleaved, c, s);
+                k->rotate(key, job->kv_heads, job->head_size, job->rotary, job->interleaved, c, s);
+            }
+            uint8_t *block = job->cache + job->blocks[t] * job->block_stride;
+            for (int64_t h = 0; h < job->kv_heads; h++)
+                k->kv_store(job->format, block + h * job->head_stride, job->head_size, job->slots[t], key + h * job->head_size, value + h * job->head_size);
+        }
+    }
+}
+
+int64_t mk_attention_tile_tokens(int64_t heads) { return heads >= MK_ATTENTION_ROWS ? 1 : MK_ATTENTION_ROWS / heads; }
+
+void mk_run_attention(void *context, int worker, int workers) {
+    (void)workers;
+    mk_attention_job *job = context;
+    const mk_table *k = table(job->isa);
+    const int64_t group = job->heads / job->kv_heads, parts = (group + MK_ATTENTION_ROWS - 1) / MK_ATTENTION_ROWS;
+    const int64_t per_part = (group + parts - 1) / parts, items = job->tile_count * job->kv_heads * parts;
+    int64_t item;
+    while ((item = mk_take(&job->next, 1)) < items) {
+        // Late tiles see the most positions: first.
+        const mk_attention_tile *tile = &job->tiles[job->tile_count - 1 - item / (job->kv_heads * parts)];
+        const int64_t head = item / parts % job->kv_heads, part = item % parts;
+        const int64_t from = head * group + part * per_part, to = head * group + ((part + 1) * per_part < group ? (part + 1) * per_part : group);
+        mk_attention_call call = {.format = job->format, .head_size = job->head_size, .scale = job->scale, .base = job->cache + head * job->head_stride,
+                                  .blocks = tile->blocks, .block_stride = job->block_stride, .window = job->window};
+        for (int64_t t = 0; t < tile->count; t++)
+            for (int64_t h = from; h < to; h++) {
+                int64_t row = call.rows++;
+                call.queries[row] = job->q + (tile->token + t) * job->q_stride + h * job->head_size;
+                call.outputs[row] = job->out + (tile->token + t) * job->out_stride + h * job->head_size;
+                call.positions[row] = tile->position + t;
+            }
+        k->attention(&call, job->scratch + worker * job->scratch_stride);
+    }
+}
+
+void mk_run_packing(void *context, int worker, int workers) {
+    mk_packing_job *job = context;
+    const int64_t groups = (job->rows + MK_GROUP_ROWS - 1) / MK_GROUP_ROWS, size = (int64_t)mk_packed_group_bytes(job->format, job->columns);
+    uint8_t *scratch = job->scratch + worker * job->scratch_stride;
+    const int64_t width = job->format == MK_F32 ? 4 : 2;
+    int64_t first, count;
+    while ((first = take_guided(&job->next, groups, workers, 64, &count)) >= 0) {
+        for (int64_t g = first; g < first + count; g++) {
+            const void *rows[MK_GROUP_ROWS];
+            for (int64_t r = 0; r < MK_GROUP_ROWS; r++) {
+                int64_t row = g * MK_GROUP_ROWS + r;
+                if (row >= job->rows) {
+                    rows[r] = 0;
+                } else if (job->transposed) {
+                    rows[r] = scratch + r * job->columns * width;
+                    mk_gather_column(job->format, job->source, job->stored_rows, job->first_row + row, job->columns, scratch + r * job->columns * width);
+                } else {
+                    rows[r] = job->source + (job->first_row + row) * job->row_bytes;
+                }
+            }
+            mk_pack_group(job->format, rows, job->columns, job->destination + g * size);
+        }
+    }
+}

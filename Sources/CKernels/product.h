@@ -13,6 +13,10 @@ typedef struct {
     int64_t columns;
 } product_tile;
 
+#define Q256_SCALES(T) (const float *)(x + 256 * (T))
+#define Q256_SUMS16(T) (const int16_t *)(x + 260 * (T))
+#define Q256_SUMS32(T) (const int16_t *)(x + 292 * (T))
+
 /// Dots of 32 elements (8 words) with up to 4 tokens at once: chains long enough to hide the latency of the dot instruction.
 #define DOT_TOKENS(T, W, ACT, START, DOT, BODY)                                                        \
     _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                         \
@@ -58,6 +62,8 @@ typedef struct {
 #define ZERO_START(t) vi_zero()
 #define GIVEN_START(t) vi_set(start[(t)])
 
+// Where an instruction set differs from the one below in bfloat16 alone, MK_ONLY_BF16 compiles just that product.
+#ifndef MK_ONLY_BF16
 // --------------------------------------------------------------------------------------------------- blocks of 32, one input scale each
 
 /// Unpacks the 8 words of one block; `size`, `scales`: layout of the format.
@@ -116,10 +122,6 @@ INLINE void unpack_six(const uint8_t *six, uint8_t *to) {
     vb_store(to + 128, vb_or(vb_bits(low1, 0, 15), vb_shift_left(vb_bits(high, 4, 3), 4)));
     vb_store(to + 192, vb_or(vb_bits(low1, 4, 15), vb_shift_left(vb_bits(high, 6, 3), 4)));
 }
-
-#define Q256_SCALES(T) (const float *)(x + 256 * (T))
-#define Q256_SUMS16(T) (const int16_t *)(x + 260 * (T))
-#define Q256_SUMS32(T) (const int16_t *)(x + 292 * (T))
 
 /// Q4_K and Q5_K: 8 sub-blocks of 32, value = d * scale * q - dmin * min.
 INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *acc) {
@@ -278,6 +280,7 @@ INLINE void group_q2_K(const int T, const product_tile *p, vf *acc) {
     }
 }
 
+#endif
 // ------------------------------------------------------------------------------------------------------------------- plain formats
 
 #if MK_ISA_LEVEL >= 3
@@ -317,6 +320,7 @@ INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stri
     }
 }
 
+#ifndef MK_ONLY_BF16
 INLINE void groups_f32(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
     for (int64_t k = 0; k < columns; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
@@ -326,6 +330,7 @@ INLINE void groups_f32(const int T, const int G, const uint8_t *w, int64_t strid
         }
     }
 }
+#endif
 
 // ------------------------------------------------------------------------------------------------------------------------ drivers
 
@@ -403,16 +408,31 @@ static void prepare_starts(mk_format format, const uint8_t *x, int T, int64_t co
 
 typedef void (*tile_function)(const product_tile *, int64_t, int64_t, float *, int64_t, const float *, bool);
 
+/// Tokens of the tile that starts at `token` of `tokens`: full tiles, then what is left in the sizes kernels exist for.
+INLINE int tile_size(int64_t tokens, int64_t token) {
+    int64_t left = tokens - token;
+    if (left >= TILE) return TILE;
+    return (int)(left >= 12 ? 12 : left >= 8 ? 8 : left >= 6 ? 6 : left >= 4 ? 4 : left);
+}
+
 #if TILE == 16
-#define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4) M(NAME, 5) M(NAME, 6) M(NAME, 7) M(NAME, 8) \
-    M(NAME, 9) M(NAME, 10) M(NAME, 11) M(NAME, 12) M(NAME, 13) M(NAME, 14) M(NAME, 15) M(NAME, 16)
-#define TABLE(NAME) {tile_##NAME##_1, tile_##NAME##_2, tile_##NAME##_3, tile_##NAME##_4, tile_##NAME##_5, tile_##NAME##_6, tile_##NAME##_7, \
-    tile_##NAME##_8, tile_##NAME##_9, tile_##NAME##_10, tile_##NAME##_11, tile_##NAME##_12, tile_##NAME##_13, tile_##NAME##_14, tile_##NAME##_15, tile_##NAME##_16}
+#define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4) M(NAME, 6) M(NAME, 8) M(NAME, 12) M(NAME, 16)
+#define TABLE(NAME) {[1] = tile_##NAME##_1, [2] = tile_##NAME##_2, [3] = tile_##NAME##_3, [4] = tile_##NAME##_4, [6] = tile_##NAME##_6, \
+    [8] = tile_##NAME##_8, [12] = tile_##NAME##_12, [16] = tile_##NAME##_16}
 #else
 #define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4)
-#define TABLE(NAME) {tile_##NAME##_1, tile_##NAME##_2, tile_##NAME##_3, tile_##NAME##_4}
+#define TABLE(NAME) {[1] = tile_##NAME##_1, [2] = tile_##NAME##_2, [3] = tile_##NAME##_3, [4] = tile_##NAME##_4}
 #endif
 
+TILES(PLAIN_TILE_OF, bf16)
+
+#ifdef MK_ONLY_BF16
+static tile_function tile_for(mk_format format, int tokens) {
+    static const tile_function bf16[] = TABLE(bf16);
+    (void)format;
+    return bf16[tokens];
+}
+#else
 TILES(TILE_OF, q4_0)
 TILES(TILE_OF, q4_1)
 TILES(TILE_OF, q5_0)
@@ -423,7 +443,6 @@ TILES(TILE_OF, q3_K)
 TILES(TILE_OF, q4_K)
 TILES(TILE_OF, q5_K)
 TILES(TILE_OF, q6_K)
-TILES(PLAIN_TILE_OF, bf16)
 TILES(PLAIN_TILE_OF, f32)
 
 static tile_function tile_for(mk_format format, int tokens) {
@@ -431,30 +450,37 @@ static tile_function tile_for(mk_format format, int tokens) {
                                q2_K[] = TABLE(q2_K), q3_K[] = TABLE(q3_K), q4_K[] = TABLE(q4_K), q5_K[] = TABLE(q5_K), q6_K[] = TABLE(q6_K),
                                bf16[] = TABLE(bf16), f32[] = TABLE(f32);
     switch (format) {
-    case MK_F32: return f32[tokens - 1];
-    case MK_F16: case MK_BF16: return bf16[tokens - 1];
-    case MK_Q4_0: return q4_0[tokens - 1];
-    case MK_Q4_1: return q4_1[tokens - 1];
-    case MK_Q5_0: return q5_0[tokens - 1];
-    case MK_Q5_1: return q5_1[tokens - 1];
-    case MK_Q8_0: return q8_0[tokens - 1];
-    case MK_Q2_K: return q2_K[tokens - 1];
-    case MK_Q3_K: return q3_K[tokens - 1];
-    case MK_Q4_K: return q4_K[tokens - 1];
-    case MK_Q5_K: return q5_K[tokens - 1];
-    case MK_Q6_K: return q6_K[tokens - 1];
+    case MK_F32: return f32[tokens];
+    case MK_F16: case MK_BF16: return bf16[tokens];
+    case MK_Q4_0: return q4_0[tokens];
+    case MK_Q4_1: return q4_1[tokens];
+    case MK_Q5_0: return q5_0[tokens];
+    case MK_Q5_1: return q5_1[tokens];
+    case MK_Q8_0: return q8_0[tokens];
+    case MK_Q2_K: return q2_K[tokens];
+    case MK_Q3_K: return q3_K[tokens];
+    case MK_Q4_K: return q4_K[tokens];
+    case MK_Q5_K: return q5_K[tokens];
+    case MK_Q6_K: return q6_K[tokens];
     }
     return 0;
 }
+#endif
 
 static void product(const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy, bool add, void *scratch) {
+#ifdef MK_ONLY_BF16
+    if (m->format != MK_F16 && m->format != MK_BF16) {
+        MK_BASE_TABLE.product(m, first, last, input, tokens, y, ldy, add, scratch);
+        return;
+    }
+#endif
     int64_t stride = (int64_t)mk_packed_group_bytes(m->format, m->columns);
     mk_input kind = mk_input_kind(m->format);
-    for (int64_t t = 0; t < tokens; t += TILE) {
-        int count = (int)(tokens - t < TILE ? tokens - t : TILE);
+    for (int64_t t = 0, count; t < tokens; t += count) {
+        count = tile_size(tokens, t);
         product_tile tile = {m->data + first * stride, (const uint8_t *)input + mk_input_bytes(MK_SCALAR, kind, t, m->columns), scratch, m->columns};
-        prepare_starts(m->format, tile.input, count, m->columns, scratch);
-        tile_for(m->format, count)(&tile, last - first, stride, y + t * ldy + 16 * first, ldy, m->bias ? m->bias + 16 * first : 0, add);
+        prepare_starts(m->format, tile.input, (int)count, m->columns, scratch);
+        tile_for(m->format, (int)count)(&tile, last - first, stride, y + t * ldy + 16 * first, ldy, m->bias ? m->bias + 16 * first : 0, add);
     }
 }
 
@@ -478,7 +504,8 @@ static uint16_t bfloat_bits(float f) {
 static void pack_input(mk_input kind, const float *x, int64_t ldx, int64_t tokens, int64_t first, int64_t last, int64_t columns, void *destination) {
     for (int64_t token = first; token < last; token++) {
         int64_t tile = token / TILE * TILE;
-        int T = (int)(tokens - tile < TILE ? tokens - tile : TILE), t = (int)(token - tile);
+        while (token >= tile + tile_size(tokens, tile)) tile += tile_size(tokens, tile);
+        const int T = tile_size(tokens, tile), t = (int)(token - tile);
         uint8_t *to = (uint8_t *)destination + mk_input_bytes(MK_SCALAR, kind, tile, columns);
         const float *row = x + token * ldx;
         switch (kind) {

@@ -60,7 +60,7 @@ int mk_tile_tokens(mk_isa isa);
 /// Bytes of packed inputs of `tokens` vectors of `columns` elements.
 size_t mk_input_bytes(mk_isa isa, mk_input kind, int64_t tokens, int64_t columns);
 
-/// Packs vectors `first ..< last` of x (row stride `ldx` floats) into `destination`, which holds all `tokens`; first must start a tile.
+/// Packs vectors `first ..< last` of x (row t at x + t * ldx) into `destination`, which holds all `tokens`.
 void mk_pack_input(mk_isa isa, mk_input kind, const float *x, int64_t ldx, int64_t tokens, int64_t first, int64_t last, int64_t columns,
                    void *destination);
 
@@ -173,6 +173,88 @@ typedef struct {
     int64_t next;            ///< set to 0 before the run
 } mk_product_job;
 void mk_run_product(void *job, int worker, int workers);
+
+typedef enum { MK_NORM_NONE = 0, MK_NORM_RMS = 1, MK_NORM_LAYER = 2 } mk_norm;
+
+/// Optional norm, then packing of inputs for every kind that has an output; tiles of tokens are taken in turn.
+typedef struct {
+    mk_isa isa;
+    mk_norm norm;
+    const float *weight, *bias;
+    float epsilon;
+    float *x;          ///< tokens x stride
+    int64_t stride, columns, tokens;
+    void *packed[4];   ///< by mk_input; NULL where not wanted
+    bool in_place;     ///< also stores the normed values back into x
+    uint8_t *scratch;  ///< per worker: columns floats, padded to 16
+    int64_t scratch_stride;
+    int64_t next;
+} mk_pack_job;
+void mk_run_pack(void *job, int worker, int workers);
+
+/// Head norms, rotation, and storing of keys and values, token by token.
+typedef struct {
+    mk_isa isa;
+    float *q, *k, *v;  ///< tokens x stride
+    int64_t q_stride, k_stride, v_stride;
+    int64_t heads, kv_heads, head_size, tokens;
+    const float *q_norm, *k_norm;  ///< head_size weights, or NULL
+    float q_epsilon, k_epsilon;
+    int64_t rotary;                ///< rotated dimensions of a head; 0: none
+    bool interleaved;
+    const float *cosine, *sine;    ///< tokens x rotary / 2
+    mk_kv_format format;
+    uint8_t *cache;                ///< of this layer: block b, head h at cache + b * block_stride + h * head_stride
+    int64_t block_stride, head_stride;
+    const int32_t *blocks;         ///< per token
+    const int32_t *slots;          ///< per token
+    int64_t next;
+} mk_store_job;
+void mk_run_store(void *job, int worker, int workers);
+
+/// A run of consecutive tokens of one sequence.
+typedef struct {
+    const int32_t *blocks;
+    int64_t position;  ///< of its first token
+    int64_t token;     ///< row of its first token
+    int64_t count;
+} mk_attention_tile;
+
+/// Attention of all tokens of a step over one layer's cache; (tile, KV head, part of its query heads) are taken in turn.
+typedef struct {
+    mk_isa isa;
+    mk_kv_format format;
+    const float *q;
+    float *out;
+    int64_t q_stride, out_stride, heads, kv_heads, head_size, window;
+    float scale;
+    const uint8_t *cache;
+    int64_t block_stride, head_stride;
+    const mk_attention_tile *tiles;
+    int64_t tile_count;
+    uint8_t *scratch;
+    int64_t scratch_stride;
+    int64_t next;
+} mk_attention_job;
+void mk_run_attention(void *job, int worker, int workers);
+/// Tokens per tile for a number of query heads per KV head.
+int64_t mk_attention_tile_tokens(int64_t heads_per_kv_head);
+
+/// Packs a whole matrix; groups are taken in turn.
+typedef struct {
+    mk_format format;
+    const uint8_t *source;  ///< first element of the tensor
+    int64_t row_bytes;      ///< of the tensor as stored
+    int64_t first_row;      ///< of the tensor; column, where transposed
+    int64_t rows, columns;
+    bool transposed;        ///< stored columns x total rows
+    int64_t stored_rows;    ///< total rows where transposed
+    uint8_t *destination;
+    uint8_t *scratch;       ///< per worker, where transposed: 16 x columns elements
+    int64_t scratch_stride;
+    int64_t next;
+} mk_packing_job;
+void mk_run_packing(void *job, int worker, int workers);
 
 /// Measured peaks of this core set, for `motley bench`: operations per second of `kind` (MK_INPUT_*) with registers only.
 double mk_peak_loop(mk_isa isa, mk_input kind, int64_t iterations);
