@@ -9,7 +9,7 @@ public enum BuiltInModels {
     }
 
     /// Grouped-query attention and a gated FFN, RMSNorm: Llama, Mistral and Qwen.
-    static func gated(
+    public static func gated(
         _ name: String, layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headSize: Int? = nil, ffn: Int, vocabulary: Int, context: Int,
         tied: Bool = false,
         queryBias: Bool = false, headNorms: Bool = false, window: Int? = nil, experts: Int? = nil, expertsPerToken: Int? = nil

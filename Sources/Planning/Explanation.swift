@@ -1,0 +1,180 @@
+import Checkpoints
+import Models
+import Plans
+
+/// A plan in words and tables: what runs where, what a step is made of, what else was considered.
+public struct Explanation {
+    let problem: Problem
+    let result: Planner.Result
+
+    public init(_ result: Planner.Result, of problem: Problem) {
+        self.problem = problem
+        self.result = result
+    }
+
+    /// One line: what was found and what it does.
+    public var headline: String {
+        let best = result.best, prediction = best.prediction
+        var parts: [String] = []
+        if let rate = prediction.throughputTokensPerSecond { parts.append("\(Text.digits(rate)) tokens/s") }
+        if let first = prediction.timeToFirstTokenSeconds { parts.append("first token after \(Text.seconds(first))") }
+        if let each = prediction.timePerOutputTokenSeconds { parts.append("\(Text.seconds(each)) per token") }
+        if let share = prediction.sloAttainment { parts.append("\(Text.percent(share)) in time") }
+        if let price = best.pricePerHour, let rate = prediction.throughputTokensPerSecond, rate > 0 {
+            parts.append("\(Text.digits(price / 3600 / rate * 1e6)) per million tokens")
+        }
+        let how = best.note.isEmpty ? "" : " (\(best.note))"
+        return "\(problem.shape.name), objective \(problem.objective.name): \(best.strategy)\(how): \(parts.joined(separator: ", "))"
+    }
+
+    public var text: String {
+        [headline, placement, memories, steps, leftOut, rejected].filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
+    }
+
+    /// Machines, devices, layers, shares.
+    var placement: String {
+        var rows = [["where", "device", "layers", "attention", "feed-forward", "from", "KV"]]
+        for (number, replica) in result.best.plan.replicas.enumerated() {
+            let block = replica.block
+            for (index, stage) in replica.stages.enumerated() {
+                let name = "replica \(number) stage \(index)"
+                for (line, row) in describe(stage).enumerated() { rows.append([line == 0 ? name : ""] + row) }
+            }
+            if block.microBatchSize * block.microBatchCount > 1 {
+                rows.append(["  block", "\(block.microBatchSize) sequences x \(block.microBatchCount)"])
+            }
+            for table in replica.sliceTables where table.slices.count > 1 {
+                rows.append(["  slices of \(table.promptTokens)", table.slices.map(String.init).joined(separator: " ")])
+            }
+        }
+        return Text.table(rows, indent: "")
+    }
+
+    private func describe(_ stage: Stage) -> [[String]] {
+        struct Line {
+            var attention = 0.0, feedForward = 0.0, keyValue = 0.0
+            var homes: [String: Double] = [:]
+        }
+        var lines: [Int: Line] = [:]
+        let layers = Double(max(1, stage.layers.count))
+        for placement in stage.placements {
+            let units: Double
+            switch placement.module {
+            case .attention(let layer): units = Double(problem.shape.layer(layer).attention.keyValueHeadCount) * layers
+            case .feedForward(let layer): units = Double(problem.shape.layer(layer).feedForward.units) * layers
+            case .embedding, .output: continue
+            }
+            for shard in placement.shards {
+                guard let device = shard.computers.first?.device.rawValue else { continue }
+                let share = Double(shard.range.count) / units
+                if case .attention = placement.module {
+                    lines[device, default: Line()].attention += share
+                } else {
+                    lines[device, default: Line()].feedForward += share
+                }
+                lines[device, default: Line()].homes[problem.hardware.memories[shard.home.rawValue].kind.rawValue, default: 0] += share
+            }
+        }
+        for share in stage.keyValue {
+            let heads = Double(problem.shape.layer(stage.layers.lowerBound).attention.keyValueHeadCount)
+            lines[share.device.rawValue, default: Line()].keyValue += Double(share.heads.count) / heads * share.sequences
+        }
+        return lines.sorted { $0.key < $1.key }.map { device, line in
+            let all = max(1e-12, line.homes.values.reduce(0, +))
+            let homes = line.homes.sorted { $0.key < $1.key }.map { "\($0.key) \(Text.percent($0.value / all))" }.joined(separator: ", ")
+            let hardware = problem.hardware.devices[device]
+            return [
+                "\(hardware.label) (\(hardware.profile.name))", "\(stage.layers.lowerBound)-\(stage.layers.upperBound - 1)",
+                Text.percent(line.attention),
+                Text.percent(line.feedForward), homes, Text.percent(line.keyValue),
+            ]
+        }
+    }
+
+    /// Bytes per memory against capacity.
+    var memories: String {
+        let uses = problem.memoryModel.uses(of: result.best.plan)
+        var rows = [["memory", "weights", "KV", "hidden", "staging", "working", "sum", "of"]]
+        for (memory, use) in uses.sorted(by: { $0.key < $1.key }) where use.bytes > 0 {
+            let place = problem.hardware.memories[memory]
+            func size(_ bytes: Double) -> String { bytes > 0 ? Text.bytes(Int(bytes)) : "-" }
+            rows.append([
+                place.label, size(use.weights), size(use.keyValue), size(use.hidden), size(use.staging), size(use.working), Text.bytes(use.bytes),
+                "\(Text.bytes(place.capacity)) (\(Text.percent(Double(use.bytes) / Double(max(1, place.capacity)))))",
+            ])
+        }
+        return Text.table(rows, indent: "")
+    }
+
+    /// A step by resource and by term, with the bottleneck named.
+    var steps: String {
+        guard let replica = result.best.plan.replicas.first,
+            let model = try? ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
+        else { return "" }
+        let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
+        let count = max(1, replica.block.microBatchCount)
+        let sequences = Double(max(1, replica.block.microBatchSize) * count)
+        let loads = [
+            ("decode", StepLoad.decode(sequences: sequences, context: prompt + output / 2, microBatches: count)),
+            ("prefill", StepLoad.prefill(sequences: sequences, tokens: prompt, microBatches: count)),
+        ]
+        return loads.map { name, load in
+            let resources = model.resources(load).sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+            var rows: [[String]] = []
+            let whole = model.stages.count == 1 ? model.seconds(load) : model.round(load)
+            for (resource, seconds) in resources.prefix(8) {
+                rows.append([resource, Text.seconds(seconds), Text.percent(seconds / whole)])
+            }
+            let times = model.stages.map { $0.time(load) }
+            func sum(_ key: KeyPath<StageTime.Terms, Double>) -> Double { times.reduce(0) { $0 + $1.terms[keyPath: key] } }
+            let terms: [(String, KeyPath<StageTime.Terms, Double>)] = [
+                ("attention weights", \.attentionWeights), ("keys and values", \.keyValue), ("feed-forward", \.feedForward),
+                ("output matrix", \.output),
+                ("exchanges", \.exchange), ("hops", \.hops), ("of it launches", \.launches),
+            ]
+            let listed = terms.filter { sum($0.1) > 0 }.map { "\($0.0) \(Text.seconds(sum($0.1)))" }.joined(separator: ", ")
+            let slowest = zip(model.stages.indices, times).max { $0.1.seconds < $1.1.seconds }
+            let bottleneck = slowest.map { index, time in "stage \(index), \(self.bottleneck(time, model.stages[index]))" } ?? "-"
+            return "\(name) step of \(Text.digits(sequences)) sequences: \(Text.seconds(whole)); bottleneck: \(bottleneck)\n" + Text.table(rows)
+                + "\n  terms: " + listed
+        }.joined(separator: "\n\n")
+    }
+
+    private func bottleneck(_ time: StageTime, _ stage: StageModel) -> String {
+        var candidates = [("computing", time.chain), ("disk read", time.diskRead), ("disk write", time.diskWrite), ("host memory", time.hostMemory)]
+        for (local, device) in stage.devices.enumerated() {
+            candidates.append(("link to \(problem.hardware.devices[device].label)", time.receiving[local]))
+            candidates.append(("link from \(problem.hardware.devices[device].label)", time.sending[local]))
+        }
+        return candidates.max { $0.1 < $1.1 }?.0 ?? "-"
+    }
+
+    /// Devices that no stage uses.
+    var leftOut: String {
+        let used = Set(
+            result.best.plan.replicas.flatMap(\.stages).flatMap { stage in
+                stage.placements.flatMap(\.shards).flatMap(\.computers).map(\.device.rawValue) + stage.keyValue.map(\.device.rawValue)
+            })
+        let idle = problem.hardware.usable.filter { !used.contains($0) }
+        guard !idle.isEmpty else { return "" }
+        let names = idle.map { "\(problem.hardware.devices[$0].label) (\(problem.hardware.devices[$0].profile.name))" }
+        return "left out, since with them the prediction is no better: \(names.joined(separator: ", "))"
+    }
+
+    /// Next-best plans and why they were not taken.
+    var rejected: String {
+        guard !result.others.isEmpty else { return "" }
+        var seen: Set<String> = []
+        var rows: [[String]] = []
+        for other in result.others {
+            let name = other.note.isEmpty ? other.strategy : "\(other.strategy): \(other.note)"
+            guard seen.insert(name).inserted, rows.count < 8 else { continue }
+            let reason =
+                other.fits
+                ? "\(Text.fixed(other.score / result.best.score, 2))x the best plan's score"
+                : "does not fit: \(other.overflows.prefix(2).joined(separator: "; "))"
+            rows.append([name, reason])
+        }
+        return "also considered:\n" + rows.map { "  \($0[0]): \($0[1])" }.joined(separator: "\n")
+    }
+}

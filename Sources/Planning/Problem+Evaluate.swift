@@ -1,0 +1,160 @@
+public import Plans
+
+extension Problem {
+    /// What the cost model says of a plan for this workload.
+    public func evaluate(_ plan: Plan, strategy: String = "", note: String = "") throws(PlanProblem) -> Evaluation {
+        var models: [ReplicaModel] = []
+        for replica in plan.replicas { models.append(try ReplicaModel(replica, hardware: hardware, shape: shape)) }
+        guard !models.isEmpty else { throw PlanProblem("a plan without replicas") }
+        let memory = memoryModel
+        let uses = memory.uses(of: plan)
+        var overflows = memory.overflows(uses)
+        if let broken = violatedPin(plan) { overflows.append(broken) }
+
+        var prediction = Prediction()
+        prediction.memory = uses.sorted { $0.key < $1.key }.map { key, use in
+            Prediction.MemoryUse(
+                memory: MemoryID(key), bytes: use.bytes, capacity: hardware.memories.indices.contains(key) ? hardware.memories[key].capacity : nil)
+        }
+        let prompt = workload.meanPrompt, output = workload.meanOutput
+        var score = Double.infinity
+        let context = prompt + output / 2
+        if let batch = workload.batch, !objective.countsRequests {
+            switch objective {
+            case .latency, .timeToFirstToken, .slo:
+                let each = (Double(batch) / Double(models.count)).rounded(.up)
+                let first = models.map { $0.prefillSeconds(sequences: each, promptTokens: prompt) }.max() ?? .infinity
+                let token = models.map { $0.decodeRound(sequences: each, context: context) }.max() ?? .infinity
+                prediction.timeToFirstTokenSeconds = first
+                prediction.timePerOutputTokenSeconds = token
+                prediction.throughputTokensPerSecond = Double(batch) * output / (first + max(0, output - 1) * token)
+                score = objective == .latency ? token + first * 1e-6 : first + token * 1e-6
+            case .throughput, .cost:
+                var rate = 0.0, first = 0.0, token = 0.0, sequences = 0.0, longest = 0.0
+                for model in models {
+                    let block = Double(max(1, model.block.microBatchSize) * max(1, model.block.microBatchCount))
+                    let prefill = model.prefillBlock(promptTokens: prompt)
+                    let round = model.round(.decode(sequences: block, context: context, microBatches: max(1, model.block.microBatchCount)))
+                    let time = prefill + max(0, output - 1) * round
+                    rate += block * output / time
+                    sequences += block
+                    (first, token, longest) = (max(first, prefill), max(token, round), max(longest, time))
+                }
+                if sequences > Double(batch) { rate = min(rate, Double(batch) * output / longest) }
+                prediction.timeToFirstTokenSeconds = first
+                prediction.timePerOutputTokenSeconds = token
+                prediction.throughputTokensPerSecond = rate
+                score = 1 / rate
+            }
+        } else {
+            let outcome = QueueModel.run(servers(models), requests)
+            prediction.timeToFirstTokenSeconds = outcome.meanFirstToken
+            prediction.timePerOutputTokenSeconds = outcome.meanTimePerOutputToken
+            prediction.throughputTokensPerSecond = outcome.tokens / outcome.duration
+            switch objective {
+            case .latency:
+                // Rate workloads: still what a lone sequence takes, as the objective says.
+                let token = models.map { $0.decodeRound(sequences: 1, context: context) }.max() ?? .infinity
+                score = token + outcome.meanTotal * 1e-6
+            case .timeToFirstToken: score = outcome.meanFirstToken
+            case .throughput, .cost: score = outcome.duration / outcome.tokens
+            case .slo:
+                let share = outcome.attainment(limits)
+                prediction.sloAttainment = share
+                score = 1 - share + min(1, outcome.meanTotal * 1e-6)
+            }
+        }
+        var price: Double?
+        if let perHour = pricePerHour(plan) {
+            price = perHour
+            if objective == .cost { score *= perHour / 3600 }
+        }
+        describeSteps(models, prompt: prompt, output: output, into: &prediction)
+        var full = plan
+        full.prediction = prediction
+        full.profile = fingerprint
+        return Evaluation(
+            plan: full, prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, strategy: strategy, note: note,
+            pricePerHour: price)
+    }
+
+    /// Most sequences the KV cache holds, at most 256: what a replica batches.
+    func servers(_ models: [ReplicaModel]) -> [QueueModel.Server] {
+        models.map { model in
+            QueueModel.Server(
+                model, prompt: workload.meanPrompt, output: workload.meanOutput,
+                mostSequences: min(256, max(1, model.capacityTokens / max(1, workload.contextTokens))))
+        }
+    }
+
+    /// Machines that the plan uses at their price, and devices that have their own; nil where nothing has a price.
+    func pricePerHour(_ plan: Plan) -> Double? {
+        let machines = Set(plan.replicas.flatMap(\.stages).map(\.machine.rawValue))
+        let prices =
+            machines.compactMap { hardware.profile.machines[$0].pricePerHour }
+            + plan.devices.compactMap { hardware.devices[$0.id.rawValue].profile.pricePerHour }
+        return prices.isEmpty ? nil : prices.reduce(0, +)
+    }
+
+    /// The first pin that the plan does not keep, in words.
+    func violatedPin(_ plan: Plan) -> String? {
+        for pin in constraints.pins {
+            guard let device = hardware.devices.firstIndex(where: { $0.label == pin.device }) else { continue }
+            for stage in plan.replicas.flatMap(\.stages) {
+                for placement in stage.placements {
+                    let layer: Int
+                    switch placement.module {
+                    case .attention(let index), .feedForward(let index): layer = index
+                    case .embedding, .output: continue
+                    }
+                    guard pin.layers.contains(layer) else { continue }
+                    if placement.shards.contains(where: { $0.computers.contains { $0.device.rawValue != device } }) {
+                        return "pin \(pin.text) is not kept in layer \(layer)"
+                    }
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Seconds of one step by resource of the first replica: what its devices, links, disk and host memory are busy.
+    private func describeSteps(_ models: [ReplicaModel], prompt: Double, output: Double, into prediction: inout Prediction) {
+        guard let model = models.first else { return }
+        let block = max(1, model.block.microBatchCount)
+        let sequences = Double(max(1, model.block.microBatchSize) * block)
+        prediction.decodeSeconds = model.resources(.decode(sequences: sequences, context: prompt + output / 2, microBatches: block))
+        prediction.prefillSeconds = model.resources(.prefill(sequences: sequences, tokens: prompt, microBatches: block))
+    }
+}
+
+extension ReplicaModel {
+    /// Seconds each resource is busy with a step, by label.
+    func resources(_ load: StepLoad) -> [String: Double] {
+        var result: [String: Double] = [:]
+        for (index, stage) in stages.enumerated() {
+            let time = stage.time(load)
+            for (local, device) in stage.devices.enumerated() {
+                let label = hardware.devices[device].label
+                result["\(label) compute", default: 0] += time.busy[local]
+                if time.receiving[local] > 0 { result["to \(label)", default: 0] += time.receiving[local] }
+                if time.sending[local] > 0 { result["from \(label)", default: 0] += time.sending[local] }
+            }
+            let prefix = hardware.profile.machines.count > 1 ? hardware.profile.machines[stage.machine].name + "/" : ""
+            if time.diskRead > 0 { result[prefix + "disk read", default: 0] += time.diskRead }
+            if time.diskWrite > 0 { result[prefix + "disk write", default: 0] += time.diskWrite }
+            if time.hostMemory > 0 { result[prefix + "host memory", default: 0] += time.hostMemory }
+            if time.terms.exchange > 0 { result["exchange in stage \(index)", default: 0] += time.terms.exchange }
+            result["overhead", default: 0] += time.overhead
+            if index < boundaries.count { result["stage \(index) to \(index + 1)", default: 0] += boundarySeconds(index, tokens: load.tokens) }
+        }
+        return result
+    }
+}
+
+extension Objective {
+    /// Whether a batch is scored as requests that all arrive at once.
+    var countsRequests: Bool {
+        if case .slo = self { return true }
+        return false
+    }
+}

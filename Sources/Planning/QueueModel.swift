@@ -1,0 +1,188 @@
+import Glibc
+import Plans
+
+/// Requests over time on several replicas, fast enough to score plans inside a search: each replica batches continuously, a decode round takes what the cost model says for the
+/// number of active sequences, a prompt stops its replica's decoding for as long as its busiest stage needs. Requests go where they are expected to finish first.
+///
+/// A model of requests, not of steps: the step-exact answer is the simulator's.
+struct QueueModel {
+    /// What a replica takes, by active sequences and prompt length.
+    struct Server {
+        /// Seconds of a decode round at 1, 2, 4, ... sequences.
+        var rounds: [Double]
+        /// Seconds the busiest stage works on a prompt, and seconds until its first token, per prompt token.
+        var occupancyPerToken: Double
+        var firstTokenPerToken: Double
+        var mostSequences: Int
+
+        init(_ model: ReplicaModel, prompt: Double, output: Double, mostSequences: Int) {
+            self.mostSequences = max(1, mostSequences)
+            rounds = []
+            var count = 1
+            while true {
+                rounds.append(model.decodeRound(sequences: Double(count), context: prompt + output / 2))
+                if count >= self.mostSequences { break }
+                count = min(count * 2, self.mostSequences)
+            }
+            let slices = model.slices(sequences: 1, promptTokens: prompt)
+            let longest = slices.max() ?? prompt
+            let load = StepLoad.prefill(sequences: 1, tokens: longest, after: max(0, prompt / 2 - longest / 2))
+            occupancyPerToken = model.period(load) * Double(slices.count) / prompt
+            firstTokenPerToken = model.prefillSeconds(sequences: 1, slices: slices) / prompt
+        }
+
+        func round(_ active: Int) -> Double {
+            var low = 1, index = 0
+            while index + 1 < rounds.count {
+                let high = min(low * 2, mostSequences)
+                if active <= high {
+                    let share = high == low ? 0 : Double(active - low) / Double(high - low)
+                    return rounds[index] + (rounds[index + 1] - rounds[index]) * max(0, share)
+                }
+                low = high
+                index += 1
+            }
+            return rounds[rounds.count - 1]
+        }
+    }
+
+    struct Outcome {
+        /// By request: seconds to the first token, and from arrival to the last.
+        var firstToken: [Double]
+        var finished: [Double]
+        var requests: [Workload.Request]
+        /// From the first arrival to the last completion.
+        var duration: Double
+
+        func attainment(_ level: Limits) -> Double {
+            guard !requests.isEmpty else { return 0 }
+            var good = 0
+            for index in requests.indices where level.meets(first: firstToken[index], total: finished[index], output: requests[index].outputTokens) {
+                good += 1
+            }
+            return Double(good) / Double(requests.count)
+        }
+
+        var meanTimePerOutputToken: Double {
+            var sum = 0.0
+            for index in requests.indices { sum += (finished[index] - firstToken[index]) / Double(max(1, requests[index].outputTokens - 1)) }
+            return sum / Double(max(1, requests.count))
+        }
+
+        var meanFirstToken: Double { firstToken.reduce(0, +) / Double(max(1, firstToken.count)) }
+        var meanTotal: Double { finished.reduce(0, +) / Double(max(1, finished.count)) }
+        var tokens: Double { requests.reduce(0) { $0 + Double($1.outputTokens) } }
+    }
+
+    /// Limits in seconds.
+    struct Limits {
+        var total = Double.infinity
+        var first = Double.infinity
+        var each = Double.infinity
+
+        func meets(first firstToken: Double, total finished: Double, output: Int) -> Bool {
+            finished <= total && firstToken <= first && (finished - firstToken) / Double(max(1, output - 1)) <= each
+        }
+    }
+
+    static func requests(_ workload: Workload, count: Int, seed: UInt64) -> [Workload.Request] {
+        switch workload.demand {
+        case .trace(let requests): return requests
+        case .batch(let size):
+            var random = SplitMix(seed: seed)
+            return (0..<min(size, 100_000)).map { _ in
+                Workload.Request(arrival: 0, promptTokens: workload.prompt.sample(&random), outputTokens: workload.output.sample(&random))
+            }
+        case .rate(let rate):
+            var random = SplitMix(seed: seed)
+            var now = 0.0
+            return (0..<count).map { _ in
+                now -= log(random.unit()) / rate
+                return Workload.Request(arrival: now, promptTokens: workload.prompt.sample(&random), outputTokens: workload.output.sample(&random))
+            }
+        }
+    }
+
+    private struct State {
+        var now = 0.0
+        /// Tokens every active sequence has got since the replica's start.
+        var progress = 0.0
+        /// Value of `progress` at which a sequence ends, and its request; ascending.
+        var active: [(end: Double, request: Int)] = []
+        var waiting: [Int] = []
+        var head = 0
+        var waitingTokens = 0.0
+    }
+
+    static func run(_ servers: [Server], _ requests: [Workload.Request]) -> Outcome {
+        var states = Array(repeating: State(), count: servers.count)
+        var outcome = Outcome(
+            firstToken: Array(repeating: .infinity, count: requests.count), finished: Array(repeating: .infinity, count: requests.count),
+            requests: requests,
+            duration: 0)
+        guard !servers.isEmpty else { return outcome }
+
+        /// Admits waiting requests and decodes until `limit`.
+        func advance(_ index: Int, to limit: Double) {
+            let server = servers[index]
+            while true {
+                while states[index].head < states[index].waiting.count && states[index].active.count < server.mostSequences
+                    && states[index].now <= limit
+                {
+                    let request = states[index].waiting[states[index].head]
+                    states[index].head += 1
+                    let prompt = Double(requests[request].promptTokens)
+                    let started = states[index].now
+                    states[index].waitingTokens -= Double(requests[request].outputTokens)
+                    states[index].now += server.occupancyPerToken * prompt
+                    outcome.firstToken[request] = max(states[index].now, started + server.firstTokenPerToken * prompt) - requests[request].arrival
+                    let end = states[index].progress + Double(max(0, requests[request].outputTokens - 1))
+                    let position = states[index].active.firstIndex { $0.end > end } ?? states[index].active.count
+                    states[index].active.insert((end, request), at: position)
+                }
+                guard let next = states[index].active.first else {
+                    states[index].now = max(states[index].now, limit)
+                    return
+                }
+                guard states[index].now < limit else { return }
+                let round = server.round(states[index].active.count)
+                let until = states[index].now + (next.end - states[index].progress) * round
+                if until > limit {
+                    states[index].progress += (limit - states[index].now) / round
+                    states[index].now = limit
+                    return
+                }
+                states[index].now = until
+                states[index].progress = next.end
+                states[index].active.removeFirst()
+                // The first token may leave a pipeline later than its busiest stage is free.
+                outcome.finished[next.request] = max(
+                    until - requests[next.request].arrival,
+                    outcome.firstToken[next.request] + Double(max(0, requests[next.request].outputTokens - 1)) * server.rounds[0])
+                outcome.duration = max(outcome.duration, until)
+            }
+        }
+
+        for (number, request) in requests.enumerated() {
+            var best = 0, least = Double.infinity
+            for index in servers.indices {
+                advance(index, to: request.arrival)
+                let state = states[index], server = servers[index]
+                let queued = Double(state.waiting.count - state.head)
+                let load = min(server.mostSequences, state.active.count + 1 + Int(queued))
+                let round = server.round(max(1, load))
+                let behind =
+                    max(0, state.now - request.arrival) + server.firstTokenPerToken * Double(request.promptTokens)
+                    + queued * server.occupancyPerToken * Double(request.promptTokens)
+                let wait = state.waitingTokens * round / Double(server.mostSequences)
+                let finish = behind + wait + Double(request.outputTokens) * round
+                if finish < least { (best, least) = (index, finish) }
+            }
+            states[best].waiting.append(number)
+            states[best].waitingTokens += Double(request.outputTokens)
+            if states[best].now < request.arrival { states[best].now = request.arrival }
+        }
+        for index in servers.indices { advance(index, to: .infinity) }
+        return outcome
+    }
+}

@@ -1,0 +1,131 @@
+public import Models
+public import Plans
+
+/// A replica of a plan, compiled for asking how long steps take. This is what searches, predictions and a simulator share:
+///
+///     let replica = try ReplicaModel(plan.replicas[0], hardware: hardware, shape: shape)
+///     let seconds = replica.seconds(.decode(sequences: 8, context: 700))
+public struct ReplicaModel: Sendable {
+    let hardware: Hardware
+    let shape: ModelShape
+    let stages: [StageModel]
+    /// From each stage to the next: the fastest link between their devices.
+    let boundaries: [LinkProfile]
+    public let block: BlockGeometry
+    let sliceTables: [SliceTable]
+    /// Sequences of `contextTokens` that the KV capacity of every stage has room for.
+    let capacityTokens: Int
+
+    public init(_ replica: Replica, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
+        self.hardware = hardware
+        self.shape = shape
+        var stages: [StageModel] = []
+        var next = 0
+        for stage in replica.stages {
+            guard stage.layers.lowerBound == next else { throw PlanProblem("stages do not cover the layers in order: expected layer \(next)") }
+            next = stage.layers.upperBound
+            stages.append(try StageModel(stage, hardware: hardware, shape: shape))
+        }
+        guard next == shape.layerCount, !stages.isEmpty else { throw PlanProblem("stages cover \(next) of \(shape.layerCount) layers") }
+        var boundaries: [LinkProfile] = []
+        for (from, to) in zip(stages, stages.dropFirst()) {
+            var best = LinkProfile(bytesPerSecond: 1, latency: 60)
+            for a in from.devices {
+                for b in to.devices {
+                    let link = a == b ? LinkProfile(bytesPerSecond: 1e12, latency: 0) : hardware.link(a, b)
+                    if link.seconds(bytes: 16384) < best.seconds(bytes: 16384) { best = link }
+                }
+            }
+            boundaries.append(best)
+        }
+        self.stages = stages
+        self.boundaries = boundaries
+        block = replica.block
+        sliceTables = replica.sliceTables
+        // Shares of one head range side by side hold different sequences, so their capacities add up.
+        capacityTokens =
+            replica.stages.map { stage in
+                let ranges = Set(stage.keyValue.map(\.heads))
+                return ranges.map { range in stage.keyValue.reduce(0) { $1.heads == range ? $0 + $1.capacityTokens : $0 } }.min() ?? 0
+            }.min() ?? 0
+    }
+
+    func boundarySeconds(_ index: Int, tokens: Double) -> Double {
+        boundaries[index].seconds(bytes: tokens * Double(shape.hiddenSize) * StageModel.hiddenBytes)
+    }
+
+    /// Seconds from a step's start at the first stage to its end at the last: the sum over stages, nothing overlapped between them.
+    public func seconds(_ load: StepLoad) -> Double {
+        var total = 0.0
+        for (index, stage) in stages.enumerated() {
+            total += stage.time(load).seconds
+            if index < boundaries.count { total += boundarySeconds(index, tokens: load.tokens) }
+        }
+        return total
+    }
+
+    /// Seconds until the same stage can take the next such step: the busiest stage or boundary.
+    public func period(_ load: StepLoad) -> Double {
+        var longest = 0.0
+        for (index, stage) in stages.enumerated() {
+            longest = max(longest, stage.time(load).seconds)
+            if index < boundaries.count { longest = max(longest, boundarySeconds(index, tokens: load.tokens)) }
+        }
+        return longest
+    }
+
+    /// Seconds for every one of the block's sequences to advance by the load's tokens, its micro-batches flowing through the stages one behind another: no shorter than
+    /// one micro-batch through all stages, nor than all of them through the busiest.
+    public func round(_ load: StepLoad) -> Double {
+        if stages.count == 1 { return stages[0].time(load).seconds }
+        return max(period(load), seconds(load.oneMicroBatch))
+    }
+
+    /// Seconds to decode one token for each of `sequences`, divided over the stages so that all of them work.
+    public func decodeRound(sequences: Double, context: Double) -> Double {
+        let planned = max(1, block.microBatchCount)
+        let batches = stages.count == 1 ? planned : max(1, min(max(planned, stages.count), Int(sequences)))
+        return round(.decode(sequences: sequences, context: context, microBatches: min(batches, max(1, Int(sequences)))))
+    }
+
+    /// Longest piece of a prompt (times sequences) that is one step: bounds the memory of activations.
+    static let longestStep = 2048.0
+
+    /// Seconds until the first tokens of `sequences` prompts: slices of the plan's table, or steps of at most 2048 tokens, flowing through the stages (the exact
+    /// recurrence; transfers overlap with the sender's next slice).
+    public func prefillSeconds(sequences: Double, promptTokens: Double) -> Double {
+        prefillSeconds(sequences: sequences, slices: slices(sequences: sequences, promptTokens: promptTokens))
+    }
+
+    func slices(sequences: Double, promptTokens: Double) -> [Double] {
+        if let table = sliceTables.first(where: { Double($0.promptTokens) >= promptTokens }), !table.slices.isEmpty {
+            let whole = table.slices.reduce(0.0) { $0 + Double($1) }
+            return table.slices.map { Double($0) * promptTokens / whole }
+        }
+        // One sequence alone is cut only where it is longer than a step; several go one after another in steps as full as possible.
+        let count = max(1, (promptTokens * min(sequences, 1) / Self.longestStep).rounded(.up))
+        return Array(repeating: promptTokens / count, count: Int(count))
+    }
+
+    func prefillSeconds(sequences: Double, slices: [Double]) -> Double {
+        var finished = Array(repeating: 0.0, count: stages.count)
+        var start = 0.0
+        for (number, slice) in slices.enumerated() {
+            let load = StepLoad.prefill(sequences: sequences, tokens: slice, after: start, wantsLogits: number == slices.count - 1)
+            var arrival = 0.0
+            for (index, stage) in stages.enumerated() {
+                finished[index] = max(finished[index], arrival) + stage.time(load).seconds
+                if index < boundaries.count { arrival = finished[index] + boundarySeconds(index, tokens: load.tokens) }
+            }
+            start += slice
+        }
+        return finished.last ?? 0
+    }
+
+    /// Seconds to prefill a whole block of the plan's geometry and the seconds its busiest stage is occupied with it.
+    public func prefillBlock(promptTokens: Double) -> Double {
+        let size = Double(max(1, block.microBatchSize)), count = max(1, block.microBatchCount)
+        // A micro-batch may be longer than a step: it then goes as several, which share the streamed weights only within the step window, so weights are counted per pass.
+        return round(.prefill(sequences: size * Double(count), tokens: promptTokens, microBatches: count))
+    }
+}

@@ -1,0 +1,236 @@
+import Models
+import Plans
+
+extension StageModel {
+    /// Kernels launched per module and micro-batch.
+    static let attentionKernels = 6.0
+    static let feedForwardKernels = 4.0
+    /// Bytes of an element of hidden states on their way between devices.
+    static let hiddenBytes = 2.0
+
+    /// Seconds of a step through this stage. docs/cost-model.md has the equations; everything is O(groups x devices).
+    func time(_ load: StepLoad) -> StageTime {
+        var time = StageTime(devices: devices.count)
+        guard load.tokens > 0 else { return time }
+        let hidden = Double(shape.hiddenSize)
+        let batches = Double(max(1, load.microBatches))
+        let perBatch = load.tokens / batches
+        let hiddenMessage = perBatch * hidden * Self.hiddenBytes
+        var hostBytes = 0.0
+
+        for group in groups {
+            let count = Double(group.count)
+            let attention = Self.choose(group.attention, perBatch), feedForward = Self.choose(group.feedForward, perBatch)
+            // Seconds per layer and block on the site that multiplies, on others that only attend, and on the way between.
+            var main = 0.0, aside = 0.0, between = 0.0
+
+            let product = products(
+                attention.parts, elements: Double(group.layer.attention.elements), touched: 1, tokens: perBatch, batches: batches,
+                kernels: Self.attentionKernels,
+                count: count, time: &time, hostBytes: &hostBytes)
+            main += product
+            time.terms.attentionWeights += product * count
+
+            let (own, other, moved) = attend(group.layer.attention, load: load, site: attention, count: count, time: &time, hostBytes: &hostBytes)
+            main += own
+            aside += other
+            between += moved
+            time.terms.keyValue += max(own, other) * count
+
+            let exchanged = (exchange(attention, hiddenMessage) + exchange(feedForward, hiddenMessage)) * batches
+            main += exchanged
+            time.terms.exchange += exchanged * count
+
+            let expert = group.layer.feedForward
+            let product2 = feedForwardProducts(
+                expert, feedForward, load: load, perBatch: perBatch, batches: batches, count: count, time: &time, hostBytes: &hostBytes)
+            main += product2
+            time.terms.feedForward += product2 * count
+
+            let hop = hopSeconds(from: attention.site, to: feedForward.site, bytes: hiddenMessage) * batches
+            between += hop
+            time.terms.hops += (hop + moved) * count
+            if hiddenOnHost && batches > 1, let first = attention.site.first, let link = hardware.devices[devices[first]].profile.link {
+                let bytes = load.tokens * hidden * Self.hiddenBytes
+                time.receiving[first] += count * bytes / link.toDevice
+                time.sending[first] += count * bytes / link.fromDevice
+                hostBytes += 2 * bytes * count
+            }
+            let longest = max(main, aside, between)
+            time.chain += count * (longest + (main + aside + between - longest) / batches)
+        }
+        for transition in transitions {
+            let from = Self.choose(groups[transition.from].feedForward, perBatch), to = Self.choose(groups[transition.to].attention, perBatch)
+            let hop = hopSeconds(from: from.site, to: to.site, bytes: hiddenMessage) * batches * Double(transition.count)
+            time.terms.hops += hop
+            time.chain += hop
+        }
+        if !output.isEmpty && load.logits > 0 {
+            let variant = Self.choose(output, load.logits / batches)
+            let seconds = products(
+                variant.parts, elements: Double(shape.outputElements), touched: 1, tokens: load.logits / batches, batches: batches, kernels: 2,
+                count: 1,
+                time: &time, hostBytes: &hostBytes)
+            time.terms.output += seconds
+            time.chain += seconds
+        }
+        let host = hardware.memories[hardware.hosts[machine]]
+        time.hostMemory = hostBytes / host.readBytesPerSecond
+        time.overhead = hardware.profile.machines[machine].stepOverhead * batches
+        var longest = max(time.chain, time.diskRead, time.diskWrite, time.hostMemory)
+        for index in devices.indices { longest = max(longest, time.receiving[index], time.sending[index]) }
+        time.seconds = longest + time.overhead
+        return time
+    }
+
+    private static func choose(_ variants: [Variant], _ tokens: Double) -> Variant {
+        guard variants.count > 1 else { return variants[0] }
+        return variants.last { $0.fromTokens <= tokens } ?? variants[0]
+    }
+
+    /// Seconds of the slowest device for one layer's product over the whole block; notes bytes and busy times of `count` layers.
+    private func products(
+        _ parts: [Part], elements: Double, touched: Double, tokens: Double, batches: Double, kernels: Double, count: Double, time: inout StageTime,
+        hostBytes: inout Double, streamed: Double = 1
+    ) -> Double {
+        var slowest = 0.0
+        for (index, part) in parts.enumerated() {
+            let device = hardware.devices[devices[part.device]].profile
+            let share = elements * part.share
+            let compute =
+                batches * share * touched
+                * device.secondsPerElement(format: part.format, bytesPerElement: part.bytesPerElement, tokens: tokens / touched)
+            // Parts of one device from several sources are one kernel.
+            let starts = parts[..<index].contains { $0.device == part.device } ? 0 : batches * kernels * device.launch
+            time.busy[part.device] += (compute + starts) * count
+            time.terms.launches += starts * count
+            note(
+                part.source, bytes: share * part.bytesPerElement * touched * streamed * count, device: part.device, time: &time, hostBytes: &hostBytes
+            )
+            if device.kind == .cpu { hostBytes += batches * share * part.bytesPerElement * touched * count }
+            var total = compute + starts
+            for earlier in parts[..<index] where earlier.device == part.device {
+                total +=
+                    batches * elements * earlier.share * touched
+                    * device.secondsPerElement(format: earlier.format, bytesPerElement: earlier.bytesPerElement, tokens: tokens / touched)
+            }
+            slowest = max(slowest, total)
+        }
+        return slowest
+    }
+
+    /// Experts: each token's, spread over those that any token touches; what all tokens share counts like a dense product.
+    private func feedForwardProducts(
+        _ layer: FeedForwardShape, _ variant: Variant, load: StepLoad, perBatch: Double, batches: Double, count: Double, time: inout StageTime,
+        hostBytes: inout Double
+    ) -> Double {
+        let units = Double(layer.units) * Double(layer.elementsPerUnit)
+        guard let chosen = layer.expertsPerToken else {
+            return products(
+                variant.parts, elements: units + Double(layer.sharedElements), touched: 1, tokens: perBatch, batches: batches,
+                kernels: Self.feedForwardKernels,
+                count: count, time: &time, hostBytes: &hostBytes)
+        }
+        let touched = layer.touchedShare(tokens: perBatch)
+        // Streamed experts are loaded once per block: those that any of its tokens touches.
+        let streamed = layer.touchedShare(tokens: load.tokens) / touched
+        let each = perBatch * Double(chosen) / Double(layer.units)
+        let routed = products(
+            variant.parts, elements: units, touched: touched, tokens: each, batches: batches,
+            kernels: Self.feedForwardKernels * Double(chosen).squareRoot(),
+            count: count, time: &time, hostBytes: &hostBytes, streamed: streamed)
+        let shared = products(
+            variant.parts, elements: Double(layer.sharedElements), touched: 1, tokens: perBatch, batches: batches, kernels: Self.feedForwardKernels,
+            count: count,
+            time: &time, hostBytes: &hostBytes)
+        return routed + shared
+    }
+
+    /// Attention over the KV cache where it lives: seconds per layer and block on the multiplying site, elsewhere, and moving queries and results there.
+    private func attend(
+        _ layer: AttentionShape, load: StepLoad, site: Variant, count: Double, time: inout StageTime, hostBytes: inout Double
+    ) -> (own: Double, other: Double, moved: Double) {
+        var cached = load.cached, pairs = load.pairs
+        if let window = layer.slidingWindow, load.sequences > 0 {
+            let longest = load.sequences * Double(window) + load.tokens
+            cached = min(cached, longest)
+            pairs = min(pairs, load.tokens * Double(window))
+        }
+        let perPosition = Double(layer.keyValueElements)
+        let perToken = Double(layer.headCount * (layer.keySize + layer.valueSize) + layer.keyValueElements) * Self.hiddenBytes
+        var own = 0.0, other = 0.0, moved = 0.0
+        for part in keyValue {
+            let device = hardware.devices[devices[part.device]].profile
+            let bytes = part.share * perPosition * part.bytesPerElement
+            let seconds = max(
+                cached * bytes / device.readBytesPerSecond, part.share * pairs * layer.operationsPerPosition / device.attentionOperations)
+            time.busy[part.device] += seconds * count
+            if device.kind == .cpu { hostBytes += cached * bytes * count }
+            note(part.source, bytes: cached * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
+            noteWrite(part.source, bytes: load.tokens * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
+            let here = site.parts.reduce(0) { $1.device == part.device ? $0 + $1.share : $0 }
+            if here > 0 { own = max(own, seconds) } else { other = max(other, seconds) }
+            let missing = part.share - here
+            if missing > 1e-9, let from = site.site.first(where: { $0 != part.device }) {
+                let link = hardware.link(devices[from], devices[part.device])
+                let bytes = missing * load.tokens * perToken
+                moved = max(moved, bytes / link.bytesPerSecond + 2 * link.latency * Double(max(1, load.microBatches)))
+                for device in [from, part.device] where hardware.devices[devices[device]].profile.link != nil {
+                    time.sending[device] += bytes / 2 / link.bytesPerSecond * count
+                    time.receiving[device] += bytes / 2 / link.bytesPerSecond * count
+                }
+                hostBytes += bytes * count
+            }
+        }
+        return (own, other, moved)
+    }
+
+    /// Two-step ring over the set: 2 (D - 1) messages of 1/D of the hidden states on its slowest link.
+    private func exchange(_ variant: Variant, _ bytes: Double) -> Double {
+        guard variant.site.count > 1, let link = slowest[Self.mask(variant.site)] else { return 0 }
+        let devices = Double(variant.site.count)
+        return 2 * (devices - 1) * (link.latency + bytes / devices / link.bytesPerSecond)
+    }
+
+    /// Hidden states to a device that has not seen them; nothing where the next site is part of the last.
+    private func hopSeconds(from: [Int], to: [Int], bytes: Double) -> Double {
+        guard from != to, let first = from.first, let missing = to.first(where: { !from.contains($0) }) else { return 0 }
+        return hardware.link(devices[first], devices[missing]).seconds(bytes: bytes)
+    }
+
+    /// Bytes that come to a device from elsewhere.
+    private func note(_ source: Source, bytes: Double, device: Int, time: inout StageTime, hostBytes: inout Double) {
+        let link = hardware.devices[devices[device]].profile.link
+        switch source {
+        case .resident: break
+        case .host:
+            time.receiving[device] += link.map { bytes / $0.toDevice } ?? 0
+            hostBytes += bytes
+        case .disk:
+            time.diskRead += bytes / (hardware.disks[machine].map { hardware.memories[$0].readBytesPerSecond } ?? 1e8)
+            hostBytes += bytes
+            if let link {
+                time.receiving[device] += bytes / link.toDevice
+                hostBytes += bytes
+            }
+        case .peer(let from):
+            time.receiving[device] += link.map { bytes / $0.toDevice } ?? 0
+            if from >= 0 { time.sending[from] += hardware.devices[devices[from]].profile.link.map { bytes / $0.fromDevice } ?? 0 }
+        }
+    }
+
+    /// New keys and values on their way to a memory that is not the attending device's own.
+    private func noteWrite(_ source: Source, bytes: Double, device: Int, time: inout StageTime, hostBytes: inout Double) {
+        let link = hardware.devices[devices[device]].profile.link
+        switch source {
+        case .resident: break
+        case .host, .peer:
+            time.sending[device] += link.map { bytes / $0.fromDevice } ?? 0
+            hostBytes += bytes
+        case .disk:
+            time.diskWrite += bytes / (hardware.disks[machine].map { hardware.memories[$0].writeBytesPerSecond } ?? 1e8)
+            hostBytes += bytes
+            if let link { time.sending[device] += bytes / link.fromDevice }
+        }
+    }
+}

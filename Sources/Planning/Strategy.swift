@@ -1,0 +1,53 @@
+/// A named restriction of the search. `auto` is the search without restriction.
+public enum Strategy: String, Sendable, CaseIterable {
+    /// Equal layers on every device, as most tools do.
+    case even
+    /// Layers in proportion to memory.
+    case memory
+    /// Weights, KV and activations spread over GPU, host and disk; zig-zag blocks (arXiv 2303.06865).
+    case flexgen
+    /// Each module split between CPU and GPU, the GPU's part streamed (arXiv 2403.01164).
+    case hetegen
+    /// Unequal tensor-parallel groups in unequal stages, several replicas (arXiv 2311.11514).
+    case hexgen
+    /// Unequal stages, prompts cut along tokens (HPipe, NAACL 2024).
+    case hpipe
+    case auto
+
+    /// Every plan the strategy considered worth reporting, best first; plans that do not fit come last.
+    ///
+    /// - Parameter warm: a plan to start from (re-planning); only `hexgen` and `auto` use it.
+    func search(_ problem: Problem, deadline: Deadline, warm: Evaluation? = nil) -> [Evaluation] {
+        let found =
+            switch self {
+            case .even: EvenStrategy(problem: problem).search()
+            case .memory: MemoryStrategy(problem: problem).search()
+            default: EvenStrategy(problem: problem).search()
+            }
+        return Self.ranked(found)
+    }
+
+    /// Fitting plans first, then by score; ties by name so that results do not depend on the order of search.
+    static func ranked(_ evaluations: [Evaluation]) -> [Evaluation] {
+        evaluations.enumerated().sorted { a, b in
+            if a.element.fits != b.element.fits { return a.element.fits }
+            if a.element.score != b.element.score { return a.element.score < b.element.score }
+            return a.offset < b.offset
+        }.map(\.element)
+    }
+}
+
+/// When a search must end, and how long it has been going.
+struct Deadline: Sendable {
+    let start = ContinuousClock.now
+    var seconds: Double
+
+    init(seconds: Double) { self.seconds = seconds }
+
+    var elapsed: Double {
+        let parts = start.duration(to: .now).components
+        return Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
+    }
+
+    var passed: Bool { elapsed >= seconds }
+}

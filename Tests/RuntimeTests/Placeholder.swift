@@ -1,0 +1,5 @@
+import Testing
+
+@Suite struct RuntimePlaceholder {
+    @Test func builds() {}
+}
