@@ -40,10 +40,15 @@ public struct GenerationDefaults: Sendable, Equatable {
         minP = try number("min_p")
         repetitionPenalty = try number("penalty_repeat")
         let tokenizer = "tokenizer.ggml."
-        beginOfSequence = try metadata.integer(tokenizer + "bos_token_id")
-        padding = try metadata.integer(tokenizer + "padding_token_id")
+        // Writers say "none" with -1, or with its bits as an unsigned number.
+        func token(_ name: String) throws(CheckpointError) -> Int? {
+            guard let token = try metadata.integer(tokenizer + name), (0..<Int(Int32.max)).contains(token) else { return nil }
+            return token
+        }
+        beginOfSequence = try token("bos_token_id")
+        padding = try token("padding_token_id")
         for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
-            if let token = try metadata.integer(tokenizer + key), !endOfSequence.contains(token) { endOfSequence.append(token) }
+            if let token = try token(key), !endOfSequence.contains(token) { endOfSequence.append(token) }
         }
     }
 

@@ -65,7 +65,7 @@ struct HuggingFaceConfiguration {
         ] {
             if let value = self[key], value.double != 1 { throw error(.unsupported, key, "\(Self.show(value)) is not supported") }
         }
-        for key in ["is_encoder_decoder", "add_cross_attention", "use_bidirectional_attention", "parallel_attn", "alibi"] {
+        for key in ["is_encoder_decoder", "add_cross_attention", "use_bidirectional_attention", "parallel_attn", "alibi", "rope_interleaved"] {
             if let value = self[key], value.bool != false { throw error(.unsupported, key, "\(Self.show(value)) is not supported") }
         }
     }
