@@ -7,8 +7,10 @@ DEBIAN_PACKAGES =
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 MODEL ?= Models/motley-bundled.gguf
 PROMPT ?= Sort these numbers: 42 7 19 3
-FUZZ_TARGETS ?= gguf safetensors tokenizer template
+# Readers to fuzz: all that motley-fuzz knows, unless named here.
+FUZZ_TARGETS ?=
 FUZZ_SECONDS ?= 60
+FUZZ_INPUTS ?= 1000000
 SWIFT_FILES = Package.swift Sources Tests
 
 .PHONY: help run build test bench format lint check-imports fuzz goldens clean setup
@@ -42,9 +44,10 @@ lint: check-imports ## the format check and the import check that .ci/run makes
 check-imports: ## the direction of imports, read from the sources
 	@Tools/check-imports
 
-fuzz: setup ## hostile input to every reader, for a bounded time (FUZZ_TARGETS, FUZZ_SECONDS for each)
+fuzz: setup ## hostile input to every reader, for a bounded time (FUZZ_TARGETS; FUZZ_SECONDS, FUZZ_INPUTS of each)
 	$(SWIFT) build -c release $(BUILD_FLAGS) --product motley-fuzz
-	@for target in $(FUZZ_TARGETS); do $(BIN)/motley-fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; done
+	@targets="$(FUZZ_TARGETS)"; for target in $${targets:-$$($(BIN)/motley-fuzz --list)}; do \
+		$(BIN)/motley-fuzz $$target --seconds $(FUZZ_SECONDS) --inputs $(FUZZ_INPUTS) || exit 1; done
 
 goldens: ## makes Tests/Goldens anew; PYTHON must have what Tools/make_goldens/README.md lists
 	$(or $(PYTHON),python3) Tools/make_goldens/make_goldens.py

@@ -60,7 +60,7 @@ let package = Package(
         tests("Scheduling", ["Scheduling", "Plans"]),
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
-        tests("Runtime", ["Runtime", "Plans", "Models", "Devices", "Checkpoints"]),
+        tests("Runtime", ["Runtime", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
         tests("Engine", ["Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
     ],
     cLanguageStandard: .c17

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import tokenizers
 import torch
 import transformers
 
@@ -58,6 +59,9 @@ class Comparison:
         except (OSError, ValueError, KeyError) as fault:
             print(f"no tokenizer for transformers: {fault}")
             self.tokenizer = None
+        # tokenizer.json as it stands, where there is one: some of transformers' classes replace parts of it by their own.
+        file = os.path.join(options.model, "tokenizer.json")
+        self.encoder = tokenizers.Tokenizer.from_file(file) if os.path.exists(file) else None
         self.motley = Motley(options.model)
 
     def judge(self, what, good, detail):
@@ -68,6 +72,11 @@ class Comparison:
         with torch.no_grad():
             return torch.log_softmax(self.model(torch.tensor([ids])).logits[0].double(), dim=-1)
 
+    def encode(self, text, special=True):
+        if self.encoder:
+            return self.encoder.encode(text, add_special_tokens=special).ids
+        return self.tokenizer(text, add_special_tokens=special)["input_ids"]
+
     def random_tokens(self, count):
         generator = random.Random(self.options.seed)
         return [generator.randrange(3, self.model.config.get_text_config().vocab_size) for _ in range(count)]
@@ -75,7 +84,7 @@ class Comparison:
     def generation(self):
         prompt = self.random_tokens(self.options.prompt_length)
         if self.options.text and self.tokenizer:
-            prompt = self.tokenizer(self.options.text)["input_ids"]
+            prompt = self.encode(self.options.text)
         reply = self.motley.call("run", "--prompt-tokens", ",".join(map(str, prompt)), "--max-tokens", self.options.max_tokens, "--temperature", 0,
                                  "--logprobs", 5, "--ignore-eos")
         if reply is None:
@@ -118,11 +127,11 @@ class Comparison:
         for text in TEXTS:
             for special in (True, False):
                 reply = self.motley.call("tokenize", *([] if special else ["--no-special"]), text=text)
-                theirs = self.tokenizer(text, add_special_tokens=special)["input_ids"]
+                theirs = self.encode(text, special)
                 self.judge(f"ids of {text[:20]!r}", reply is not None and reply["tokens"] == theirs, f"{reply and reply['tokens'][:12]} and {theirs[:12]}")
             if theirs:
                 reply = self.motley.call("detokenize", "--tokens", ",".join(map(str, theirs)))
-                back = self.tokenizer.decode(theirs)
+                back = self.encoder.decode(theirs, skip_special_tokens=False) if self.encoder else self.tokenizer.decode(theirs)
                 self.judge(f"text of {text[:20]!r}", reply is not None and reply["text"].strip() == back.strip(), f"{reply and reply['text'][:40]!r} and {back[:40]!r}")
         if not self.tokenizer.chat_template:
             return

@@ -39,7 +39,7 @@ extension Checkpoint {
         var placed: [Int: Set<String>] = [:]
         for (tensor, value) in map {
             let subject = "tensor " + CheckpointError.quote(tensor)
-            guard let name = value.string else { throw fault(subject, "is mapped to \(value.serialized()), not to a file's name") }
+            guard let name = value.string else { throw fault(subject, "is mapped to \(value.serialized().prefix(40)), not to a file's name") }
             // A plain name: an index must not reach outside its directory.
             guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), name != ".." else {
                 throw fault(subject, "is in file \(CheckpointError.quote(name)), which is not a plain file name")

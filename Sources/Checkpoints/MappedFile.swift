@@ -26,7 +26,8 @@ public final class MappedFile: @unchecked Sendable {
 
     /// Maps the regular file at `path`.
     public init(path: String) throws(CheckpointError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Without blocking: opening a named pipe would otherwise wait for its other end.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw CheckpointError(.unreadable, file: path, fault: "cannot be opened: " + Self.systemError()) }
         defer { close(descriptor) }
         var status = stat()

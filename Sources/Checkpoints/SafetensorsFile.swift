@@ -10,6 +10,7 @@ public struct SafetensorsFile: Sendable {
 
     /// The longest header the format's own library reads (bytes).
     static let longestHeader = 100_000_000
+    static let mostDimensions = 16
 
     public init(path: String) throws(CheckpointError) {
         try self.init(file: try MappedFile(path: path))
@@ -27,6 +28,9 @@ public struct SafetensorsFile: Sendable {
             throw CheckpointError(.malformed, file: file.path, subject: "header", fault: error.description)
         }
         guard let members = json.object else { throw CheckpointError(.malformed, file: file.path, subject: "header", fault: "is not a JSON object") }
+        if let notes = json["__metadata__"], notes.object?.values.allSatisfy({ $0.string != nil }) != true {
+            throw CheckpointError(.malformed, file: file.path, subject: "key '__metadata__'", fault: "is not an object of strings")
+        }
         var tensors: [TensorEntry] = []
         for (name, value) in members where name != "__metadata__" {
             tensors.append(try Self.entry(name, value, file: file, fileIndex: fileIndex, dataStart: 8 + length))
@@ -55,9 +59,12 @@ public struct SafetensorsFile: Sendable {
         func fault(_ text: String) -> CheckpointError { CheckpointError(.malformed, file: file.path, subject: subject, fault: text) }
         guard let type = value["dtype"]?.string else { throw fault("has no 'dtype'") }
         guard let dimensions = value["shape"]?.array else { throw fault("has no 'shape'") }
+        guard dimensions.count <= mostDimensions else { throw fault("has \(dimensions.count) dimensions; at most \(mostDimensions) can be") }
         var shape: [Int] = []
         for dimension in dimensions {
-            guard case .integer(let size) = dimension, size >= 0 else { throw fault("its shape holds \(dimension.serialized()), not a size") }
+            guard case .integer(let size) = dimension, size >= 0 else {
+                throw fault("its shape holds \(dimension.serialized().prefix(40)), not a size")
+            }
             shape.append(size)
         }
         guard let elements = TensorEntry.elementCount(shape) else { throw fault("shape \(shape) has too many elements") }

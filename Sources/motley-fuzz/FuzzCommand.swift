@@ -34,7 +34,14 @@ struct FuzzCommand: ParsableCommand {
     @Option(help: "Runs this one file unchanged, for example a saved crash.")
     var reproduce: String?
 
+    @Flag(help: "Prints the readers' names, one a line.")
+    var list = false
+
     func run() throws {
+        if list {
+            for target in FuzzTarget.all { print(target.name) }
+            return
+        }
         guard let name = name ?? targetOption, let target = FuzzTarget.all.first(where: { $0.name == name }) else {
             throw ValidationError("name a target: \(FuzzTarget.all.map(\.name).joined(separator: ", "))")
         }

@@ -7,6 +7,8 @@ struct TinyGGUF {
     var architecture: String
     var metadata: [(String, GGUFValue)]
     var tensors: [(name: String, shape: [Int])]
+    /// Of tensors that are not all zero.
+    var values: [String: [Float]] = [:]
 
     init(architecture: String, queryKeyValueBias: Bool = false, headNorms: Bool = false, tied: Bool = false) {
         self.architecture = architecture
@@ -45,7 +47,8 @@ struct TinyGGUF {
         var writer = GGUFWriter()
         for (key, value) in metadata { writer.set(key, value) }
         for (name, shape) in tensors {
-            writer.add(name, shape: shape, format: .f32, data: Array(repeating: 0, count: shape.reduce(4, *)))
+            let values = values[name] ?? Array(repeating: 0, count: shape.reduce(1, *))
+            writer.add(name, shape: shape, format: .f32, data: values.flatMap { withUnsafeBytes(of: $0, Array.init) })
         }
         return try Checkpoint(gguf: MappedFile(contents: writer.bytes(), name: "tiny.gguf"))
     }

@@ -33,6 +33,7 @@ struct GPT2 {
         headCount = try keys.size("attention.head_count")
         feedForwardSize = try keys.size("feed_forward_length")
         vocabularySize = try tensors.entry("token_embd.weight").shape.first ?? 0
+        try keys.checkVocabulary(vocabularySize)
         contextLength = try keys.size("context_length")
         epsilon = try keys.positive("attention.layer_norm_epsilon")
         isOutputTied = !tensors.has("output.weight")

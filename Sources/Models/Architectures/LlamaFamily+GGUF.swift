@@ -27,6 +27,7 @@ extension LlamaFamily {
         feedForwardSize = try keys.size("feed_forward_length")
         // The embedding table says how many tokens there are: the key is often absent.
         vocabularySize = try tensors.entry("token_embd.weight").shape.first ?? 0
+        try keys.checkVocabulary(vocabularySize)
         contextLength = try keys.size("context_length")
         epsilon = try keys.positive("attention.layer_norm_rms_epsilon")
         rotary = try RotarySpec(keys, tensors, headSize: headSize, pairing: pairing)

@@ -48,7 +48,10 @@ extension LlamaFamily {
     /// Sliding windows as Qwen's configurations give them: off unless `use_sliding_window`, then by `layer_types` or from `max_window_layers` on.
     mutating func readSlidingWindows(_ config: HuggingFaceConfiguration) throws(CheckpointError) {
         let isUsed = try config.bool("use_sliding_window", default: false)
-        let window = isUsed ? try config.size("sliding_window", default: 4096) : nil
+        // Absent means the class's default, null means none.
+        var window = try config.optionalSize("sliding_window")
+        if config.json["sliding_window"] == nil { window = 4096 }
+        if !isUsed { window = nil }
         let firstSliding = config["max_window_layers"]?.int ?? 28
         var windows = (0..<layerCount).map { $0 >= firstSliding ? window : nil }
         if let types = config["layer_types"]?.array {

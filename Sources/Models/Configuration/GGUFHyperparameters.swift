@@ -48,6 +48,16 @@ struct GGUFHyperparameters {
         }
     }
 
+    /// A tokenizer must not give ids for which the embedding table has no row.
+    func checkVocabulary(_ size: Int) throws(CheckpointError) {
+        let key = "tokenizer.ggml.tokens"
+        if let tokens = try metadata.array(key), tokens.count > size {
+            throw CheckpointError(
+                .malformed, file: metadata.file, subject: "key '\(key)'",
+                fault: "lists \(tokens.count) tokens, but the embedding table has \(size) rows")
+        }
+    }
+
     func error(_ kind: CheckpointError.Kind, _ key: String, _ fault: String) -> CheckpointError {
         CheckpointError(kind, file: metadata.file, subject: "key " + CheckpointError.quote(path(key)), fault: fault)
     }

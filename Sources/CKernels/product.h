@@ -1,0 +1,553 @@
+// Matrix products of packed groups with packed inputs. Included once per instruction set, after vector.h.
+//
+// For every (row, token) the order of floating-point operations is the same whatever the tile size:
+//   Q32 formats:   acc = fma(float(dot of 32), scale_w * scale_x, acc), block by block
+//   Q256 formats:  part = sum over sub-blocks of fma(float(dot), d * scale, part); acc = fma(part - minima, scale_x, acc)
+//   BF16, F32:     one chain along the columns.
+#include "layout.h"
+
+typedef struct {
+    const uint8_t *weights;  // one group
+    const uint8_t *input;    // one tile
+    const void *starts;      // prepared per tile: first accumulator values or scaled sums
+    int64_t columns;
+} product_tile;
+
+#define Q256_SCALES(T) (const float *)(x + 256 * (T))
+#define Q256_SUMS16(T) (const int16_t *)(x + 260 * (T))
+#define Q256_SUMS32(T) (const int16_t *)(x + 292 * (T))
+
+/// Dots of 32 elements (8 words) with up to 4 tokens at once: chains long enough to hide the latency of the dot instruction.
+#define DOT_TOKENS(T, W, ACT, START, DOT, BODY)                                                        \
+    _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                         \
+        vi i0, i1, i2, i3;                                                                             \
+        const int8_t *a0 = (const int8_t *)(ACT) + 32 * t0;                                            \
+        i0 = START(t0);                                                                                \
+        if (t0 + 1 < (T)) i1 = START(t0 + 1);                                                          \
+        if (t0 + 2 < (T)) i2 = START(t0 + 2);                                                          \
+        if (t0 + 3 < (T)) i3 = START(t0 + 3);                                                          \
+        _Pragma("clang loop unroll(full)") for (int g = 0; g < 8; g++) {                             \
+            i0 = DOT(i0, (W)[g], a0 + 4 * g);                                                          \
+            if (t0 + 1 < (T)) i1 = DOT(i1, (W)[g], a0 + 32 + 4 * g);                                   \
+            if (t0 + 2 < (T)) i2 = DOT(i2, (W)[g], a0 + 64 + 4 * g);                                   \
+            if (t0 + 3 < (T)) i3 = DOT(i3, (W)[g], a0 + 96 + 4 * g);                                   \
+        }                                                                                              \
+        { const int t = t0; const vi dot = i0; BODY }                                                  \
+        if (t0 + 1 < (T)) { const int t = t0 + 1; const vi dot = i1; BODY }                            \
+        if (t0 + 2 < (T)) { const int t = t0 + 2; const vi dot = i2; BODY }                            \
+        if (t0 + 3 < (T)) { const int t = t0 + 3; const vi dot = i3; BODY }                            \
+    }
+
+/// The same for one half (16 elements, 4 words from word H on).
+#define DOT_HALF(T, W, H, ACT, START, BODY)                                                            \
+    _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                         \
+        vi i0, i1, i2, i3;                                                                             \
+        const int8_t *a0 = (const int8_t *)(ACT) + 32 * t0;                                            \
+        i0 = START(t0);                                                                                \
+        if (t0 + 1 < (T)) i1 = START(t0 + 1);                                                          \
+        if (t0 + 2 < (T)) i2 = START(t0 + 2);                                                          \
+        if (t0 + 3 < (T)) i3 = START(t0 + 3);                                                          \
+        _Pragma("clang loop unroll(full)") for (int g = (H); g < (H) + 4; g++) {                     \
+            i0 = vi_dot(i0, (W)[g], a0 + 4 * g);                                                       \
+            if (t0 + 1 < (T)) i1 = vi_dot(i1, (W)[g], a0 + 32 + 4 * g);                                \
+            if (t0 + 2 < (T)) i2 = vi_dot(i2, (W)[g], a0 + 64 + 4 * g);                                \
+            if (t0 + 3 < (T)) i3 = vi_dot(i3, (W)[g], a0 + 96 + 4 * g);                                \
+        }                                                                                              \
+        { const int t = t0; const vi dot = i0; BODY }                                                  \
+        if (t0 + 1 < (T)) { const int t = t0 + 1; const vi dot = i1; BODY }                            \
+        if (t0 + 2 < (T)) { const int t = t0 + 2; const vi dot = i2; BODY }                            \
+        if (t0 + 3 < (T)) { const int t = t0 + 3; const vi dot = i3; BODY }                            \
+    }
+
+#define ZERO_START(t) vi_zero()
+#define GIVEN_START(t) vi_set(start[(t)])
+
+// Where an instruction set differs from the one below in bfloat16 alone, MK_ONLY_BF16 compiles just that product.
+#ifndef MK_ONLY_BF16
+// --------------------------------------------------------------------------------------------------- blocks of 32, one input scale each
+
+/// Unpacks the 8 words of one block; `size`, `scales`: layout of the format.
+#define BLOCK32(NAME, SIZE, SCALES, UNPACK, DOT, START, MIN)                                           \
+    INLINE void group_##NAME(const int T, const product_tile *p, vf *acc) {                            \
+        const uint8_t *w = p->weights, *x = p->input;                                                  \
+        const int32_t *start = p->starts;                                                              \
+        const float *sums = p->starts;                                                                 \
+        (void)start; (void)sums;                                                                       \
+        for (int64_t b = 0, blocks = p->columns / 32; b < blocks; b++) {                               \
+            for (int line = 0; line < SIZE; line += 64) prefetch(w + 2304 + line);         \
+            vb word[8];                                                                                \
+            UNPACK                                                                                     \
+            const vf scale = vf_load_f16((const uint16_t *)(w + SCALES));                              \
+            const float *scales = (const float *)(x + 32 * T);                                         \
+            MIN(LOAD)                                                                                  \
+            DOT_TOKENS(T, word, x, START, DOT, {                                                       \
+                acc[t] = vf_fma(vf_from_i(dot), vf_mul(scale, vf_set(scales[t])), acc[t]);             \
+                MIN(APPLY)                                                                             \
+            })                                                                                         \
+            w += SIZE;                                                                                 \
+            x += Q32_TOKEN * T;                                                                        \
+            start += T;                                                                                \
+            sums += T;                                                                                 \
+        }                                                                                              \
+    }
+
+#define NO_MIN(WHAT)
+#define MIN_4_1(WHAT) MIN_##WHAT(Q4_1_MINS)
+#define MIN_5_1(WHAT) MIN_##WHAT(Q5_1_MINS)
+#define MIN_LOAD(AT) const vf minimum = vf_load_f16((const uint16_t *)(w + AT));
+#define MIN_APPLY(AT) acc[t] = vf_fma(minimum, vf_set(sums[t]), acc[t]);
+
+#define NIBBLES                                                                                        \
+    _Pragma("clang loop unroll(full)") for (int g = 0; g < 4; g++) {                                 \
+        vb v = vb_load(w + 64 * g);                                                                    \
+        word[g] = vb_bits(v, 0, 15);                                                                   \
+        word[g + 4] = vb_bits(v, 4, 15);                                                               \
+    }
+#define FIFTH(AT) _Pragma("clang loop unroll(full)") for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + AT + 8 * g, 16);
+#define BYTES _Pragma("clang loop unroll(full)") for (int g = 0; g < 8; g++) word[g] = vb_load(w + 64 * g);
+
+BLOCK32(q4_0, Q4_0_SIZE, Q4_0_SCALES, NIBBLES, vi_dot, GIVEN_START, NO_MIN)
+BLOCK32(q4_1, Q4_1_SIZE, Q4_1_SCALES, NIBBLES, vi_dot, ZERO_START, MIN_4_1)
+BLOCK32(q5_0, Q5_0_SIZE, Q5_0_SCALES, NIBBLES FIFTH(Q5_0_BITS), vi_dot, GIVEN_START, NO_MIN)
+BLOCK32(q5_1, Q5_1_SIZE, Q5_1_SCALES, NIBBLES FIFTH(Q5_1_BITS), vi_dot, ZERO_START, MIN_5_1)
+BLOCK32(q8_0, Q8_0_SIZE, Q8_0_SCALES, BYTES, vi_dot8, GIVEN_START, NO_MIN)
+
+// --------------------------------------------------------------------------------------------- super-blocks of 256, one input scale each
+
+/// Unpacks sixteen 6-bit values per row into 256 bytes, placed as SIX_AT says.
+INLINE void unpack_six(const uint8_t *six, uint8_t *to) {
+    vb low0 = vb_load(six), low1 = vb_load(six + 64), high = vb_load(six + 128);
+    vb_store(to, vb_or(vb_bits(low0, 0, 15), vb_shift_left(vb_bits(high, 0, 3), 4)));
+    vb_store(to + 64, vb_or(vb_bits(low0, 4, 15), vb_shift_left(vb_bits(high, 2, 3), 4)));
+    vb_store(to + 128, vb_or(vb_bits(low1, 0, 15), vb_shift_left(vb_bits(high, 4, 3), 4)));
+    vb_store(to + 192, vb_or(vb_bits(low1, 4, 15), vb_shift_left(vb_bits(high, 6, 3), 4)));
+}
+
+/// Q4_K and Q5_K: 8 sub-blocks of 32, value = d * scale * q - dmin * min.
+INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *acc) {
+    const uint8_t *w = p->weights, *x = p->input;
+    const int size = five ? Q5_K_SIZE : Q4_K_SIZE;
+    for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
+        for (int line = 0; line < size; line += 64) prefetch(w + size + line);
+        uint8_t six[256];
+        unpack_six(w + (five ? Q5_K_SIX : Q4_K_SIX), six);
+        const vf d = vf_load_f16((const uint16_t *)(w + (five ? Q5_K_D : Q4_K_D)));
+        vf part[TILE];
+        for (int t = 0; t < T; t++) part[t] = vf_zero();
+        _Pragma("clang loop unroll(disable)") for (int c = 0; c < 4; c++) {
+            vb word[8];
+            const uint8_t *chunk = w + 512 * c;
+            const int8_t *q = (const int8_t *)x + 64 * T * c;
+            for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(chunk + 64 * g), 0, 15);
+            if (five) for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + Q5_K_BITS + 128 * c + 8 * g, 16);
+            const uint8_t *at = six + (c >> 1) * 128 + (c & 1) * 16;  // SIX_AT(0, 2c)
+            vf scale = vf_mul(d, vf_load_u8(at));
+            DOT_TOKENS(T, word, q, ZERO_START, vi_dot, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })
+            for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(chunk + 64 * g), 4, 15);
+            if (five) for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + Q5_K_BITS + 128 * c + 64 + 8 * g, 16);
+            scale = vf_mul(d, vf_load_u8(at + 64));
+            DOT_TOKENS(T, word, q + 32 * T, ZERO_START, vi_dot, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })
+        }
+        const vf dmin = vf_load_f16((const uint16_t *)(w + (five ? Q5_K_DMIN : Q4_K_DMIN)));
+        vi minimum[4];
+        for (int c = 0; c < 4; c++) minimum[c] = vi_or_shift16(vi_load_u8(six + SIX_AT(1, 2 * c)), vi_load_u8(six + SIX_AT(1, 2 * c + 1)));
+        const float *scales = Q256_SCALES(T);
+        const int16_t *sums = Q256_SUMS32(T);
+        _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) {
+            vi m = vi_zero();
+            for (int c = 0; c < 4; c++) m = vi_dot16(m, minimum[c], sums + 8 * t + 2 * c);
+            part[t] = vf_sub(part[t], vf_mul(dmin, vf_from_i(m)));
+            acc[t] = vf_fma(part[t], vf_set(scales[t]), acc[t]);
+        }
+        w += size;
+        x += Q256_TOKEN * T;
+    }
+}
+INLINE void group_q4_K(const int T, const product_tile *p, vf *acc) { group_k45(T, false, p, acc); }
+INLINE void group_q5_K(const int T, const product_tile *p, vf *acc) { group_k45(T, true, p, acc); }
+
+/// Q6_K: 16 sub-blocks of 16, value = d * scale * (q - 32). Starts hold -32 * sum of 16.
+INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
+    const uint8_t *w = p->weights, *x = p->input;
+    const int32_t *start = p->starts;
+    for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
+        for (int line = 0; line < Q6_K_SIZE; line += 64) prefetch(w + Q6_K_SIZE + line);
+        const vf d = vf_load_f16((const uint16_t *)(w + Q6_K_D));
+        vf part[TILE];
+        for (int t = 0; t < T; t++) part[t] = vf_zero();
+        _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
+            const uint8_t *low = w + 1536 * half, *high = low + 1024;
+#define Q6_BLOCK(J)                                                                                                        \
+    {                                                                                                                      \
+        vb word[8];                                                                                                        \
+        for (int g = 0; g < 8; g++)                                                                                        \
+            word[g] = vb_or(vb_bits(vb_load(low + 64 * (g + 8 * ((J) & 1))), (J) / 2 * 4, 15),                             \
+                            vb_shift_left(vb_bits(vb_load(high + 64 * g), 2 * (J), 3), 4));                                \
+        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
+        const uint8_t *at = w + Q6_K_SCALES + 16 * (8 * half + 2 * (J));                                                   \
+        vf scale = vf_mul(d, vf_load_i8((const int8_t *)at));                                                              \
+        DOT_HALF(T, word, 0, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
+        start += T;                                                                                                        \
+        scale = vf_mul(d, vf_load_i8((const int8_t *)at + 16));                                                            \
+        DOT_HALF(T, word, 4, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
+        start += T;                                                                                                        \
+    }
+            Q6_BLOCK(0) Q6_BLOCK(1) Q6_BLOCK(2) Q6_BLOCK(3)
+        }
+        const float *scales = Q256_SCALES(T);
+        _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[t] = vf_fma(part[t], vf_set(scales[t]), acc[t]);
+        w += Q6_K_SIZE;
+        x += Q256_TOKEN * T;
+    }
+}
+
+/// Q3_K: 16 sub-blocks of 16, value = d * (scale - 32) * (q - 4). Starts hold -4 * sum of 16.
+INLINE void group_q3_K(const int T, const product_tile *p, vf *acc) {
+    const uint8_t *w = p->weights, *x = p->input;
+    const int32_t *start = p->starts;
+    for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
+        uint8_t six[256];
+        unpack_six(w + Q3_K_SIX, six);
+        const vf d = vf_load_f16((const uint16_t *)(w + Q3_K_D)), offset = vf_set(32);
+        vf part[TILE];
+        for (int t = 0; t < T; t++) part[t] = vf_zero();
+        _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
+#define Q3_BLOCK(J)                                                                                                        \
+    {                                                                                                                      \
+        vb word[8];                                                                                                        \
+        for (int g = 0; g < 8; g++) {                                                                                      \
+            vb bits = vb_load(w + Q3_K_BITS + 64 * g);                                                                     \
+            vb high = half ? vb_bits(bits, (J) + 4, 1) : vb_bits(bits, (J), 1);                                            \
+            word[g] = vb_or(vb_bits(vb_load(w + 512 * half + 64 * g), 2 * (J), 3), vb_shift_left(high, 2));                \
+        }                                                                                                                  \
+        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
+        const uint8_t *at = six + SIX_AT(0, 2 * (J)) + 32 * half;                                                          \
+        vf scale = vf_mul(d, vf_sub(vf_load_u8(at), offset));                                                              \
+        DOT_HALF(T, word, 0, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
+        start += T;                                                                                                        \
+        scale = vf_mul(d, vf_sub(vf_load_u8(six + SIX_AT(0, 2 * (J) + 1) + 32 * half), offset));                           \
+        DOT_HALF(T, word, 4, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
+        start += T;                                                                                                        \
+    }
+            Q3_BLOCK(0) Q3_BLOCK(1) Q3_BLOCK(2) Q3_BLOCK(3)
+        }
+        const float *scales = Q256_SCALES(T);
+        _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[t] = vf_fma(part[t], vf_set(scales[t]), acc[t]);
+        w += Q3_K_SIZE;
+        x += Q256_TOKEN * T;
+    }
+}
+
+/// Q2_K: 16 sub-blocks of 16, value = d * scale * q - dmin * min.
+INLINE void group_q2_K(const int T, const product_tile *p, vf *acc) {
+    const uint8_t *w = p->weights, *x = p->input;
+    for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
+        const vf d = vf_load_f16((const uint16_t *)(w + Q2_K_D)), dmin = vf_load_f16((const uint16_t *)(w + Q2_K_DMIN));
+        uint8_t scales4[256], mins4[256];
+        for (int c = 0; c < 4; c++) {
+            vb v = vb_load(w + Q2_K_SCALES + 64 * c);
+            vb_store(scales4 + 64 * c, vb_bits(v, 0, 15));
+            vb_store(mins4 + 64 * c, vb_bits(v, 4, 15));
+        }
+        vf part[TILE];
+        for (int t = 0; t < T; t++) part[t] = vf_zero();
+        _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
+#define Q2_BLOCK(J)                                                                                                        \
+    {                                                                                                                      \
+        vb word[8];                                                                                                        \
+        for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(w + 512 * half + 64 * g), 2 * (J), 3);                       \
+        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
+        const uint8_t *at = scales4 + 16 * (8 * half + 2 * (J));                                                           \
+        vf scale = vf_mul(d, vf_load_u8(at));                                                                              \
+        DOT_HALF(T, word, 0, q, ZERO_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                         \
+        scale = vf_mul(d, vf_load_u8(at + 16));                                                                            \
+        DOT_HALF(T, word, 4, q, ZERO_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                         \
+    }
+            Q2_BLOCK(0) Q2_BLOCK(1) Q2_BLOCK(2) Q2_BLOCK(3)
+        }
+        const float *scales = Q256_SCALES(T);
+        const int16_t *sums = Q256_SUMS16(T);
+        vi minimum[8];
+        for (int c = 0; c < 8; c++) minimum[c] = vi_or_shift16(vi_load_u8(mins4 + 32 * c), vi_load_u8(mins4 + 32 * c + 16));
+        _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) {
+            vi m = vi_zero();
+            for (int c = 0; c < 8; c++) m = vi_dot16(m, minimum[c], sums + 16 * t + 2 * c);
+            part[t] = vf_sub(part[t], vf_mul(dmin, vf_from_i(m)));
+            acc[t] = vf_fma(part[t], vf_set(scales[t]), acc[t]);
+        }
+        w += Q2_K_SIZE;
+        x += Q256_TOKEN * T;
+    }
+}
+
+#endif
+// ------------------------------------------------------------------------------------------------------------------- plain formats
+
+#if MK_ISA_LEVEL >= 3
+INLINE vf vf_dot_bf16(vf acc, const uint8_t *w, const uint8_t *x) {
+    return _mm512_dpbf16_ps(acc, (__m512bh)_mm512_loadu_si512(w), (__m512bh)_mm512_set1_epi32(load_i32(x)));
+}
+#else
+INLINE float bits_float(uint32_t b) { float f; memcpy(&f, &b, 4); return f; }
+INLINE vf vf_dot_bf16(vf acc, const uint8_t *w, const uint8_t *x) {
+    uint32_t pair = (uint32_t)load_i32(x);
+#if MK_ISA_LEVEL == 2
+    vi v = _mm512_loadu_si512(w);
+    vf low = _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)), high = _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000u)));
+#elif MK_ISA_LEVEL == 1
+    __m256i a = _mm256_loadu_si256((const __m256i *)w), b = _mm256_loadu_si256((const __m256i *)(w + 32)), m = _mm256_set1_epi32((int)0xffff0000u);
+    vf low = {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
+    vf high = {_mm256_castsi256_ps(_mm256_and_si256(a, m)), _mm256_castsi256_ps(_mm256_and_si256(b, m))};
+#else
+    vf low, high;
+    for (int i = 0; i < 16; i++) {
+        uint32_t v = (uint32_t)load_i32(w + 4 * i);
+        low.v[i] = bits_float(v << 16);
+        high.v[i] = bits_float(v & 0xffff0000u);
+    }
+#endif
+    return vf_fma(low, vf_set(bits_float(pair << 16)), vf_fma(high, vf_set(bits_float(pair & 0xffff0000u)), acc));
+}
+#endif
+
+/// G groups (stride bytes apart) at once, so that few tokens still give enough independent chains.
+INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
+    for (int64_t k = 0, pairs = (columns + 1) / 2; k < pairs; k++, w += 64, x += 4 * T) {
+        _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
+            prefetch(w + g * stride + 2048);
+            _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_dot_bf16(acc[g * T + t], w + g * stride, x + 4 * t);
+        }
+    }
+}
+
+#ifndef MK_ONLY_BF16
+INLINE void groups_f32(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
+    for (int64_t k = 0; k < columns; k++, w += 64, x += 4 * T) {
+        _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
+            prefetch(w + g * stride + 2048);
+            const vf v = vf_load((const float *)(w + g * stride));
+            _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_fma(v, vf_set(((const float *)x)[t]), acc[g * T + t]);
+        }
+    }
+}
+#endif
+
+// ------------------------------------------------------------------------------------------------------------------------ drivers
+
+INLINE void finish(const int T, const vf *acc, const float *bias, float *y, int64_t ldy, bool add) {
+    for (int t = 0; t < T; t++) {
+        vf v = acc[t];
+        if (bias) v = vf_add(v, vf_load(bias));
+        if (add) v = vf_add(v, vf_load(y + t * ldy));
+        vf_store(y + t * ldy, v);
+    }
+}
+
+/// First accumulator values of one tile: minus offset times the sums, or for minima the scaled sums.
+static void prepare_starts(mk_format format, const uint8_t *x, int T, int64_t columns, void *to) {
+    int32_t *start = to;
+    float *sums = to;
+    switch (format) {
+    case MK_Q4_0: case MK_Q5_0: case MK_Q8_0: {
+        int offset = format == MK_Q4_0 ? 8 : format == MK_Q5_0 ? 16 : Q8_OFFSET;
+        for (int64_t b = 0; b < columns / 32; b++, x += Q32_TOKEN * T) {
+            const int32_t *sum = (const int32_t *)(x + 36 * T);
+            for (int t = 0; t < T; t++) *start++ = -offset * sum[t];
+        }
+        break;
+    }
+    case MK_Q4_1: case MK_Q5_1:
+        for (int64_t b = 0; b < columns / 32; b++, x += Q32_TOKEN * T) {
+            const float *scale = (const float *)(x + 32 * T);
+            const int32_t *sum = (const int32_t *)(x + 36 * T);
+            for (int t = 0; t < T; t++) *sums++ = scale[t] * (float)sum[t];
+        }
+        break;
+    case MK_Q6_K: case MK_Q3_K: {
+        int offset = format == MK_Q6_K ? 32 : 4;
+        for (int64_t s = 0; s < columns / 256; s++, x += Q256_TOKEN * T) {
+            const int16_t *sum = Q256_SUMS16(T);
+            for (int b = 0; b < 16; b++)
+                for (int t = 0; t < T; t++) *start++ = -offset * sum[16 * t + b];
+        }
+        break;
+    }
+    default: break;
+    }
+}
+
+#define TILE_OF(NAME, T)                                                                                                            \
+    static void tile_##NAME##_##T(const product_tile *tile, int64_t groups, int64_t stride, float *y, int64_t ldy, const float *bias, bool add) { \
+        product_tile p = *tile;                                                                                                     \
+        for (int64_t g = 0; g < groups; g++, p.weights += stride, y += 16) {                                                        \
+            vf acc[T];                                                                                                              \
+            for (int t = 0; t < T; t++) acc[t] = vf_zero();                                                                         \
+            group_##NAME(T, &p, acc);                                                                                               \
+            finish(T, acc, bias ? bias + 16 * g : 0, y, ldy, add);                                                                  \
+        }                                                                                                                           \
+    }
+
+#define PLAIN_TILE_OF(NAME, T)                                                                                                      \
+    static void tile_##NAME##_##T(const product_tile *tile, int64_t groups, int64_t stride, float *y, int64_t ldy, const float *bias, bool add) { \
+        enum { G = T <= 4 ? 4 : T <= 8 ? 2 : 1 };                                                                                   \
+        const uint8_t *w = tile->weights;                                                                                           \
+        int64_t g = 0;                                                                                                              \
+        for (; g + G <= groups; g += G, w += G * stride) {                                                                          \
+            vf acc[G * T];                                                                                                          \
+            for (int i = 0; i < G * T; i++) acc[i] = vf_zero();                                                                     \
+            groups_##NAME(T, G, w, stride, tile->input, tile->columns, acc);                                                        \
+            for (int i = 0; i < G; i++) finish(T, acc + i * T, bias ? bias + 16 * (g + i) : 0, y + 16 * (g + i), ldy, add);         \
+        }                                                                                                                           \
+        for (; g < groups; g++, w += stride) {                                                                                      \
+            vf acc[T];                                                                                                              \
+            for (int i = 0; i < T; i++) acc[i] = vf_zero();                                                                         \
+            groups_##NAME(T, 1, w, stride, tile->input, tile->columns, acc);                                                        \
+            finish(T, acc, bias ? bias + 16 * g : 0, y + 16 * g, ldy, add);                                                         \
+        }                                                                                                                           \
+    }
+
+typedef void (*tile_function)(const product_tile *, int64_t, int64_t, float *, int64_t, const float *, bool);
+
+/// Tokens of the tile that starts at `token` of `tokens`: full tiles, then what is left in the sizes kernels exist for.
+INLINE int tile_size(int64_t tokens, int64_t token) {
+    int64_t left = tokens - token;
+    if (left >= TILE) return TILE;
+    return (int)(left >= 12 ? 12 : left >= 8 ? 8 : left >= 6 ? 6 : left >= 4 ? 4 : left);
+}
+
+#if TILE == 16
+#define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4) M(NAME, 6) M(NAME, 8) M(NAME, 12) M(NAME, 16)
+#define TABLE(NAME) {[1] = tile_##NAME##_1, [2] = tile_##NAME##_2, [3] = tile_##NAME##_3, [4] = tile_##NAME##_4, [6] = tile_##NAME##_6, \
+    [8] = tile_##NAME##_8, [12] = tile_##NAME##_12, [16] = tile_##NAME##_16}
+#else
+#define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4)
+#define TABLE(NAME) {[1] = tile_##NAME##_1, [2] = tile_##NAME##_2, [3] = tile_##NAME##_3, [4] = tile_##NAME##_4}
+#endif
+
+TILES(PLAIN_TILE_OF, bf16)
+
+#ifdef MK_ONLY_BF16
+static tile_function tile_for(mk_format format, int tokens) {
+    static const tile_function bf16[] = TABLE(bf16);
+    (void)format;
+    return bf16[tokens];
+}
+#else
+TILES(TILE_OF, q4_0)
+TILES(TILE_OF, q4_1)
+TILES(TILE_OF, q5_0)
+TILES(TILE_OF, q5_1)
+TILES(TILE_OF, q8_0)
+TILES(TILE_OF, q2_K)
+TILES(TILE_OF, q3_K)
+TILES(TILE_OF, q4_K)
+TILES(TILE_OF, q5_K)
+TILES(TILE_OF, q6_K)
+TILES(PLAIN_TILE_OF, f32)
+
+static tile_function tile_for(mk_format format, int tokens) {
+    static const tile_function q4_0[] = TABLE(q4_0), q4_1[] = TABLE(q4_1), q5_0[] = TABLE(q5_0), q5_1[] = TABLE(q5_1), q8_0[] = TABLE(q8_0),
+                               q2_K[] = TABLE(q2_K), q3_K[] = TABLE(q3_K), q4_K[] = TABLE(q4_K), q5_K[] = TABLE(q5_K), q6_K[] = TABLE(q6_K),
+                               bf16[] = TABLE(bf16), f32[] = TABLE(f32);
+    switch (format) {
+    case MK_F32: return f32[tokens];
+    case MK_F16: case MK_BF16: return bf16[tokens];
+    case MK_Q4_0: return q4_0[tokens];
+    case MK_Q4_1: return q4_1[tokens];
+    case MK_Q5_0: return q5_0[tokens];
+    case MK_Q5_1: return q5_1[tokens];
+    case MK_Q8_0: return q8_0[tokens];
+    case MK_Q2_K: return q2_K[tokens];
+    case MK_Q3_K: return q3_K[tokens];
+    case MK_Q4_K: return q4_K[tokens];
+    case MK_Q5_K: return q5_K[tokens];
+    case MK_Q6_K: return q6_K[tokens];
+    }
+    return 0;
+}
+#endif
+
+static void product(const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy, bool add, void *scratch) {
+#ifdef MK_ONLY_BF16
+    if (m->format != MK_F16 && m->format != MK_BF16) {
+        MK_BASE_TABLE.product(m, first, last, input, tokens, y, ldy, add, scratch);
+        return;
+    }
+#endif
+    int64_t stride = (int64_t)mk_packed_group_bytes(m->format, m->columns);
+    mk_input kind = mk_input_kind(m->format);
+    for (int64_t t = 0, count; t < tokens; t += count) {
+        count = tile_size(tokens, t);
+        product_tile tile = {m->data + first * stride, (const uint8_t *)input + mk_input_bytes(MK_SCALAR, kind, t, m->columns), scratch, m->columns};
+        prepare_starts(m->format, tile.input, (int)count, m->columns, scratch);
+        tile_for(m->format, (int)count)(&tile, last - first, stride, y + t * ldy + 16 * first, ldy, m->bias ? m->bias + 16 * first : 0, add);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------------ packing inputs
+
+/// 32 values to int8 with the given inverse scale; returns their sum.
+INLINE int32_t quantise32(const float *x, vf inverse, int8_t *to) {
+    vf_store_i8(to, vf_round(vf_mul(vf_load(x), inverse)));
+    vf_store_i8(to + 16, vf_round(vf_mul(vf_load(x + 16), inverse)));
+    int32_t sum = 0;
+    for (int i = 0; i < 32; i++) sum += to[i];
+    return sum;
+}
+
+static uint16_t bfloat_bits(float f) {
+    uint32_t x; memcpy(&x, &f, 4);
+    if ((x & 0x7fffffff) > 0x7f800000) return (uint16_t)(x >> 16 | 0x40);
+    return (uint16_t)((x + 0x7fff + (x >> 16 & 1)) >> 16);
+}
+
+static void pack_input(mk_input kind, const float *x, int64_t ldx, int64_t tokens, int64_t first, int64_t last, int64_t columns, void *destination) {
+    for (int64_t token = first; token < last; token++) {
+        int64_t tile = token / TILE * TILE;
+        while (token >= tile + tile_size(tokens, tile)) tile += tile_size(tokens, tile);
+        const int T = tile_size(tokens, tile), t = (int)(token - tile);
+        uint8_t *to = (uint8_t *)destination + mk_input_bytes(MK_SCALAR, kind, tile, columns);
+        const float *row = x + token * ldx;
+        switch (kind) {
+        case MK_INPUT_F32:
+            for (int64_t k = 0; k < columns; k++) ((float *)to)[k * T + t] = row[k];
+            break;
+        case MK_INPUT_BF16:
+            for (int64_t k = 0; k < columns / 2; k++) {
+                uint32_t pair = (uint32_t)bfloat_bits(row[2 * k]) | (uint32_t)bfloat_bits(row[2 * k + 1]) << 16;
+                ((uint32_t *)to)[k * T + t] = pair;
+            }
+            if (columns % 2) ((uint32_t *)to)[columns / 2 * T + t] = bfloat_bits(row[columns - 1]);
+            break;
+        case MK_INPUT_Q32:
+            for (int64_t b = 0; b < columns / 32; b++, to += Q32_TOKEN * T) {
+                float top = vf_maximum(vf_max(vf_abs(vf_load(row + 32 * b)), vf_abs(vf_load(row + 32 * b + 16))));
+                float inverse = top > 0 ? 127.0f / top : 0;
+                if (!(inverse < 3e38f)) inverse = 0;
+                int32_t sum = quantise32(row + 32 * b, vf_set(inverse), (int8_t *)to + 32 * t);
+                ((float *)(to + 32 * T))[t] = inverse > 0 ? top / 127.0f : 0;
+                ((int32_t *)(to + 36 * T))[t] = sum;
+            }
+            break;
+        case MK_INPUT_Q256:
+            for (int64_t s = 0; s < columns / 256; s++, to += Q256_TOKEN * T) {
+                const float *v = row + 256 * s;
+                vf most = vf_abs(vf_load(v));
+                for (int i = 16; i < 256; i += 16) most = vf_max(most, vf_abs(vf_load(v + i)));
+                float top = vf_maximum(most), inverse = top > 0 ? 127.0f / top : 0;
+                if (!(inverse < 3e38f)) inverse = 0;
+                int16_t *sums16 = (int16_t *)(to + 260 * T) + 16 * t, *sums32 = (int16_t *)(to + 292 * T) + 8 * t;
+                for (int b = 0; b < 8; b++) {
+                    int8_t *q = (int8_t *)to + 32 * (T * b + t);
+                    int32_t sum = quantise32(v + 32 * b, vf_set(inverse), q), low = 0;
+                    for (int i = 0; i < 16; i++) low += q[i];
+                    sums16[2 * b] = (int16_t)low;
+                    sums16[2 * b + 1] = (int16_t)(sum - low);
+                    sums32[b] = (int16_t)sum;
+                }
+                ((float *)(to + 256 * T))[t] = inverse > 0 ? top / 127.0f : 0;
+            }
+            break;
+        }
+    }
+}

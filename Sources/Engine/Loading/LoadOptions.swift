@@ -1,0 +1,48 @@
+public import Plans
+
+/// How a model is to be loaded.
+public struct LoadOptions: Sendable {
+    /// Worker threads.
+    public var threads: Int
+    /// Tokens of KV cache per sequence.
+    public var contextLength: Int
+    /// Sequences that can have a full context at once.
+    public var sequences: Int
+    public var keyValueFormat: KeyValueFormat
+    /// Most tokens per step.
+    public var stepTokens: Int
+    /// Most logits rows per step.
+    public var stepLogits: Int
+
+    public init(
+        threads: Int = ProcessorTopology.coreCount, contextLength: Int, sequences: Int = 1, keyValueFormat: KeyValueFormat = .f16,
+        stepTokens: Int = 2048,
+        stepLogits: Int = 64
+    ) {
+        self.threads = threads
+        self.contextLength = contextLength
+        self.sequences = sequences
+        self.keyValueFormat = keyValueFormat
+        self.stepTokens = stepTokens
+        self.stepLogits = stepLogits
+    }
+}
+
+/// Why a model cannot be loaded as asked.
+public enum LoadError: Error, Sendable, CustomStringConvertible {
+    case onlyVocabulary(path: String)
+    case invalidOption(String)
+    /// Bytes.
+    case doesNotFit(weights: Int, keyValue: Int, contextLength: Int, sequences: Int, available: Int)
+
+    public var description: String {
+        switch self {
+        case .onlyVocabulary(let path): "\(path): holds a vocabulary only, no model to run"
+        case .invalidOption(let what): what
+        case .doesNotFit(let weights, let keyValue, let contextLength, let sequences, let available):
+            "the model does not fit: weights \(Size.text(weights)) and key/value cache \(Size.text(keyValue)) "
+                + "(\(sequences == 1 ? "" : "\(sequences) sequences of ")\(contextLength) tokens), \(Size.text(available)) of memory are available; "
+                + "a smaller --context, --kv q8 or a smaller model would help"
+        }
+    }
+}

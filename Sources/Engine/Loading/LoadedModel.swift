@@ -1,0 +1,63 @@
+import Runtime
+public import Plans
+import Checkpoints
+import Models
+
+/// A model ready to run: its engine, and what loading took.
+public final class LoadedModel: Sendable {
+    public let model: Model
+    public let engine: Engine
+    public let options: LoadOptions
+    public let plan: Plan
+    /// Bytes as allocated.
+    public let memory: Memory
+    /// From the call to readiness.
+    public let loadSeconds: Double
+
+    public struct Memory: Sendable {
+        public var weights: Int
+        public var keyValue: Int
+        public var scratch: Int
+    }
+
+    /// Loads on the engine's thread. `progress` gets values in 0...1 there.
+    public init(_ model: Model, options: LoadOptions, engineOptions: EngineOptions, progress: @escaping @Sendable (Double) -> Void) throws {
+        let start = MonotonicClock.seconds()
+        try model.check(options)
+        let memory = Monitor(Memory(weights: 0, keyValue: 0, scratch: 0))
+        let engine = try Engine(options: engineOptions) {
+            let executor = try model.makeExecutor(options, progress: progress)
+            let used = executor.memory
+            memory.update { $0 = Memory(weights: used.weights, keyValue: used.keyValue, scratch: used.scratch) }
+            return executor
+        }
+        self.model = model
+        self.engine = engine
+        self.options = options
+        plan = model.plan(options)
+        self.memory = memory.update { $0 }
+        loadSeconds = MonotonicClock.seconds() - start
+    }
+
+    /// What runs where, in one line.
+    public func summary(instructionSet: String) -> String {
+        let devices = plan.devices.map { device in
+            "\(device.name) (\(device.threads.map { "\($0) thread\($0 == 1 ? "" : "s"), " } ?? "")\(instructionSet))"
+        }
+        let formats = model.spec.formats.prefix(2).map(\.format.name).joined(separator: "+")
+        let name = model.spec.name ?? model.spec.architecture
+        return "\(name) (\(model.spec.architecture), \(ParameterCount.text(model.spec.parameterCount)) parameters, \(formats)): "
+            + "\(model.spec.layers.count) layers on \(devices.joined(separator: ", ")), weights \(Size.text(memory.weights)), "
+            + "KV \(options.contextLength)\(options.sequences > 1 ? " x \(options.sequences)" : "") tokens \(options.keyValueFormat.rawValue) "
+            + Size.text(memory.keyValue)
+    }
+}
+
+/// Numbers of parameters as people say them.
+public enum ParameterCount {
+    public static func text(_ count: Int) -> String {
+        if count >= 1_000_000_000 { return Size.decimal(Double(count) / 1e9, 2) + " B" }
+        if count >= 1_000_000 { return Size.decimal(Double(count) / 1e6, 1) + " M" }
+        return Size.decimal(Double(count) / 1e3, 0) + " k"
+    }
+}

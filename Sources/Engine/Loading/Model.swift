@@ -1,0 +1,79 @@
+public import Checkpoints
+public import Models
+public import Plans
+public import Runtime
+
+/// An opened checkpoint with everything known about it, nothing of it in memory yet.
+public final class Model: Sendable {
+    public let checkpoint: Checkpoint
+    public let spec: ModelSpec
+    public let defaults: GenerationDefaults
+    public let text: ModelText
+
+    /// Opens and checks a GGUF file or a Hugging Face directory; its tokenizer is read when first needed.
+    public init(path: String) throws {
+        checkpoint = try Checkpoint.open(path: path)
+        guard !checkpoint.tensors.isEmpty else { throw LoadError.onlyVocabulary(path: path) }
+        spec = try ModelSpec(checkpoint: checkpoint)
+        defaults = try GenerationDefaults(checkpoint: checkpoint)
+        text = ModelText(checkpoint: checkpoint)
+    }
+
+    /// Positions that can be used: the model's.
+    public var contextLength: Int { spec.contextLength }
+
+    /// Bytes of the weights as the checkpoint stores them.
+    public var weightBytes: Int { spec.formats.reduce(0) { $0 + $1.bytes } }
+
+    /// Tokens that end a reply, within the vocabulary.
+    public var endTokens: Set<Int32> {
+        Set(defaults.endOfSequence.filter { (0..<spec.vocabularySize).contains($0) }.map { Int32($0) })
+    }
+
+    /// What the authors advise; where they say nothing, temperature 0.8, top-k 40, top-p 0.95, min-p 0.05.
+    public var samplingDefaults: SamplingParameters {
+        if defaults.isSampling == false || defaults.temperature == 0 { return SamplingParameters(repetitionPenalty: defaults.repetitionPenalty ?? 1) }
+        let isSilent = defaults.temperature == nil && defaults.topK == nil && defaults.topP == nil && defaults.minP == nil
+        if isSilent && defaults.isSampling == nil {
+            return SamplingParameters(temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05, repetitionPenalty: defaults.repetitionPenalty ?? 1)
+        }
+        return SamplingParameters(
+            temperature: defaults.temperature ?? 1, topK: defaults.topK ?? 50, topP: defaults.topP ?? 1, minP: defaults.minP ?? 0,
+            repetitionPenalty: defaults.repetitionPenalty ?? 1)
+    }
+
+    /// The plan for these options: for now one machine, one stage, one processor, everything resident.
+    public func plan(_ options: LoadOptions) -> Plan {
+        let blocks = (options.contextLength + Executor.blockTokens - 1) / Executor.blockTokens
+        return Plan.resident(
+            model: spec, fingerprint: String(checkpoint.fingerprint(), radix: 16), threads: options.threads, keyValueFormat: options.keyValueFormat,
+            keyValueTokens: blocks * Executor.blockTokens * options.sequences)
+    }
+
+    /// Refuses options that mean nothing and models that do not fit, before any work.
+    public func check(_ options: LoadOptions) throws {
+        guard (1...1024).contains(options.threads) else {
+            throw LoadError.invalidOption("\(options.threads) threads were asked for; from 1 to 1024 are possible")
+        }
+        guard (1...contextLength).contains(options.contextLength) else {
+            throw LoadError.invalidOption("a context of \(options.contextLength) tokens was asked for; the model allows from 1 to \(contextLength)")
+        }
+        guard (1...4096).contains(options.sequences) else {
+            throw LoadError.invalidOption("\(options.sequences) sequences were asked for; from 1 to 4096 are possible")
+        }
+        guard let available = ProcessMemory.available else { return }
+        let tokens = options.contextLength.multipliedReportingOverflow(by: options.sequences)
+        let keyValue = tokens.overflow ? .max : Executor.keyValueBytes(model: spec, format: options.keyValueFormat, tokens: tokens.partialValue)
+        guard !tokens.overflow, weightBytes.addingReportingOverflow(keyValue).overflow == false, weightBytes + keyValue <= available else {
+            throw LoadError.doesNotFit(
+                weights: weightBytes, keyValue: keyValue, contextLength: options.contextLength, sequences: options.sequences, available: available)
+        }
+    }
+
+    /// Packs the weights and makes room for the cache. `progress` gets values in 0...1.
+    public func makeExecutor(_ options: LoadOptions, progress: ((Double) -> Void)? = nil) throws -> Executor {
+        try check(options)
+        let executorOptions = Executor.Options(maximumStepTokens: options.stepTokens, maximumLogits: options.stepLogits)
+        return try Executor(plan: plan(options), model: spec, checkpoint: checkpoint, options: executorOptions, progress: progress)
+    }
+}

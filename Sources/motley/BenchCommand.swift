@@ -1,0 +1,94 @@
+import ArgumentParser
+import Engine
+import JSON
+import Runtime
+
+/// `motley bench`: speed in the shape of llama-bench.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measures a model's speed on this machine, in the shape of llama-bench.",
+        discussion: "Options that take several values (separated by commas) are measured in every combination.")
+
+    @OptionGroup var modelPath: ModelPathOptions
+    @OptionGroup var execution: ExecutionOptions
+
+    @Option(name: [.customShort("p"), .long], help: "Tokens of each prompt; 0: no prompt test.")
+    var prompt = CountList([512])
+
+    @Option(name: [.customShort("n"), .long], help: "Tokens to generate in each sequence; 0: no generation test.")
+    var generate = CountList([64])
+
+    @Option(help: "Sequences side by side, each with a prompt of its own.")
+    var parallel = CountList([1])
+
+    @Option(help: "Tokens in the context before generation starts.")
+    var depth = CountList([0])
+
+    @Option(name: [.customShort("r"), .long], help: "Times each test is measured, after one run to warm up.")
+    var repetitions = 3
+
+    @Flag(help: "Print JSON only.")
+    var json = false
+
+    func validate() throws {
+        for (name, list, least) in [("prompt", prompt, 0), ("generate", generate, 0), ("parallel", parallel, 1), ("depth", depth, 0)] {
+            for value in list.values where value < least || value > 1 << 24 {
+                throw ValidationError("--\(name) is \(value); it must be from \(least) to \(1 << 24).")
+            }
+        }
+        for value in parallel.values where value > 1024 { throw ValidationError("--parallel is \(value); it must be at most 1024.") }
+        if !(1...1000).contains(repetitions) { throw ValidationError("--repetitions is \(repetitions); it must be from 1 to 1000.") }
+    }
+
+    func run() throws {
+        Interrupts.watch()
+        let model = try Model(path: modelPath.path())
+        let tests = self.tests
+        guard !tests.isEmpty else { throw CommandError("nothing to measure: --prompt and --generate are both 0") }
+        let longest = tests.map { $0.depth + $0.tokens }.max() ?? 1
+        guard longest <= model.contextLength else {
+            throw CommandError("a test needs \(longest) tokens of context, the model has \(model.contextLength)")
+        }
+        let sequences = parallel.values.max() ?? 1
+        let bar = ProgressBar("loading")
+        let options = LoadOptions(
+            threads: execution.threadCount, contextLength: longest, sequences: sequences, keyValueFormat: execution.kv.format,
+            stepLogits: max(64, sequences))
+        let executor = try model.makeExecutor(options) { bar.update($0) }
+        bar.finish()
+        let tester = SpeedTester(executor: executor)
+        var results: [BenchResult] = []
+        let progress = ProgressBar("measuring")
+        let total = Double(tests.count * (repetitions + 1))
+        // A first run warms caches, pages of the KV cache and the processor's clock.
+        _ = try tester.run(SpeedTest(kind: .prefill, tokens: min(16, longest), parallel: 1))
+        for (index, test) in tests.enumerated() {
+            if test.kind == .decode { _ = try tester.run(SpeedTest(kind: .decode, tokens: min(2, test.tokens), parallel: test.parallel)) }
+            var samples: [Double] = []
+            for repetition in 0..<repetitions {
+                samples.append(try tester.run(test))
+                progress.update((Double(index * (repetitions + 1)) + Double(repetition + 1)) / total)
+            }
+            results.append(BenchResult(test: test, samples: samples))
+        }
+        progress.finish()
+        if json {
+            Console.outputLine(JSON.array(results.map(\.json)).serialized())
+        } else {
+            Console.output(BenchTable(model: model, executor: executor, options: options, results: results).text)
+        }
+    }
+
+    private var tests: [SpeedTest] {
+        var tests: [SpeedTest] = []
+        for parallel in parallel.values {
+            for tokens in prompt.values where tokens > 0 { tests.append(SpeedTest(kind: .prefill, tokens: tokens, parallel: parallel)) }
+            for depth in depth.values {
+                for tokens in generate.values where tokens > 0 {
+                    tests.append(SpeedTest(kind: .decode, tokens: tokens, parallel: parallel, depth: depth))
+                }
+            }
+        }
+        return tests
+    }
+}

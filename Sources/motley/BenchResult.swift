@@ -1,0 +1,28 @@
+import Engine
+import JSON
+
+/// Samples of one speed test, in tokens per second over all sequences.
+struct BenchResult {
+    var test: SpeedTest
+    var samples: [Double]
+
+    var average: Double { samples.reduce(0, +) / Double(max(1, samples.count)) }
+
+    /// Of the sample; 0 of a single one.
+    var standardDeviation: Double {
+        guard samples.count > 1 else { return 0 }
+        let mean = average
+        return (samples.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(samples.count - 1)).squareRoot()
+    }
+
+    /// `n_prompt` of a generation test is the context it starts from.
+    var json: JSON {
+        .object(
+            JSONObject([
+                (key: "test", value: .string(test.name)), (key: "n_prompt", value: .integer(test.kind == .prefill ? test.tokens : test.depth)),
+                (key: "n_gen", value: .integer(test.kind == .decode ? test.tokens : 0)), (key: "n_parallel", value: .integer(test.parallel)),
+                (key: "avg_ts", value: .number(average)), (key: "stddev_ts", value: .number(standardDeviation)),
+                (key: "samples_ts", value: .array(samples.map { .number($0) })),
+            ]))
+    }
+}

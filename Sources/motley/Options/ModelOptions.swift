@@ -1,0 +1,77 @@
+import ArgumentParser
+import Checkpoints
+import Engine
+import Glibc
+import Plans
+
+/// Formats of the key/value cache on offer.
+enum KeyValueChoice: String, ExpressibleByArgument, CaseIterable {
+    case f16, q8
+
+    var format: KeyValueFormat { self == .f16 ? .f16 : .q8 }
+}
+
+/// Which model.
+struct ModelPathOptions: ParsableArguments {
+    @Option(name: [.customShort("m"), .long], help: "A GGUF file or a Hugging Face directory (default: the bundled model).")
+    var model: String?
+
+    /// The path given, or the bundled model's.
+    func path() throws -> String {
+        if let model { return model }
+        let name = "Models/motley-bundled.gguf"
+        var candidates: [String] = []
+        if let named = getenv("MOTLEY_BUNDLED_MODEL") { candidates.append(String(cString: named)) }
+        candidates.append(name)
+        // Beside the executable, and in every directory above it: .build/release/motley lies within the package.
+        if var directory = Self.executableDirectory {
+            while !directory.isEmpty {
+                candidates.append(directory + "/" + name)
+                guard let slash = directory.lastIndex(of: "/") else { break }
+                directory = String(directory[..<slash])
+            }
+        }
+        if let found = candidates.first(where: { access($0, R_OK) == 0 }) { return found }
+        throw CommandError("the bundled model (\(name)) was not found; name a model with --model PATH")
+    }
+
+    private static var executableDirectory: String? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { buffer in buffer.baseAddress.map { readlink("/proc/self/exe", $0, buffer.count) } ?? 0 }
+        }
+        guard count > 0 else { return nil }
+        let path = String(decoding: buffer[..<count], as: UTF8.self)
+        return path.lastIndex(of: "/").map { String(path[..<$0]) }
+    }
+}
+
+/// How to run it.
+struct ExecutionOptions: ParsableArguments {
+    @Option(name: [.customShort("t"), .long], help: "Worker threads (default: the processor's cores).")
+    var threads: Int?
+
+    @Option(name: [.customShort("c"), .long], help: "Tokens of context (default: what is needed, at least 4096 where the model allows).")
+    var context: Int?
+
+    @Option(help: "Format of the key/value cache: f16 or q8.")
+    var kv: KeyValueChoice = .f16
+
+    func validate() throws {
+        if let threads, threads < 1 || threads > 1024 { throw ValidationError("--threads is \(threads); it must be from 1 to 1024.") }
+        if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }
+    }
+
+    var threadCount: Int { threads ?? ProcessorTopology.coreCount }
+
+    /// Room for `needed` tokens: what was asked for, or at least 4096 tokens where the model allows.
+    func contextLength(model: Model, needed: Int) throws -> Int {
+        if let context {
+            guard context <= model.contextLength else {
+                throw CommandError("--context \(context): the model allows at most \(model.contextLength) tokens")
+            }
+            return context
+        }
+        return min(model.contextLength, max(4096, needed))
+    }
+}

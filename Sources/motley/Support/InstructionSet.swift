@@ -1,0 +1,6 @@
+import CKernels
+
+/// The instruction set the kernels run with.
+enum InstructionSet {
+    static var name: String { "CPU" }
+}

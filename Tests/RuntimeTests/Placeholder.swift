@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct RuntimePlaceholder {
-    @Test func builds() {}
-}
