@@ -11,7 +11,7 @@ import Testing
         var error: GenerationError?
     }
 
-    private func collect(_ stream: GenerationStream) -> Outcome {
+    static func collect(_ stream: GenerationStream) -> Outcome {
         var outcome = Outcome()
         while true {
             for event in stream.next() {
@@ -31,6 +31,8 @@ import Testing
             }
         }
     }
+
+    private func collect(_ stream: GenerationStream) -> Outcome { Self.collect(stream) }
 
     private func engine(_ options: EngineOptions = EngineOptions(contextLength: 200), blockCount: Int = 64, stepTokens: Int = 32) throws -> Engine {
         try Engine(options: options) { FakeExecutor(blockCount: blockCount, stepTokens: stepTokens) }

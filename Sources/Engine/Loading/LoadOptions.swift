@@ -16,7 +16,7 @@ public struct LoadOptions: Sendable {
 
     public init(
         threads: Int = ProcessorTopology.coreCount, contextLength: Int, sequences: Int = 1, keyValueFormat: KeyValueFormat = .f16,
-        stepTokens: Int = 2048,
+        stepTokens: Int = 512,
         stepLogits: Int = 64
     ) {
         self.threads = threads

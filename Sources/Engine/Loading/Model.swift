@@ -24,6 +24,8 @@ public final class Model: Sendable {
 
     /// Bytes of the weights as the checkpoint stores them.
     public var weightBytes: Int { spec.formats.reduce(0) { $0 + $1.bytes } }
+    /// Bytes the weights take in memory, packed for the processor.
+    public var packedBytes: Int { Executor.weightBytes(model: spec) }
 
     /// Tokens that end a reply, within the vocabulary.
     public var endTokens: Set<Int32> {
@@ -64,9 +66,9 @@ public final class Model: Sendable {
         guard let available = ProcessMemory.available else { return }
         let tokens = options.contextLength.multipliedReportingOverflow(by: options.sequences)
         let keyValue = tokens.overflow ? .max : Executor.keyValueBytes(model: spec, format: options.keyValueFormat, tokens: tokens.partialValue)
-        guard !tokens.overflow, weightBytes.addingReportingOverflow(keyValue).overflow == false, weightBytes + keyValue <= available else {
+        guard !tokens.overflow, packedBytes.addingReportingOverflow(keyValue).overflow == false, packedBytes + keyValue <= available else {
             throw LoadError.doesNotFit(
-                weights: weightBytes, keyValue: keyValue, contextLength: options.contextLength, sequences: options.sequences, available: available)
+                weights: packedBytes, keyValue: keyValue, contextLength: options.contextLength, sequences: options.sequences, available: available)
         }
     }
 

@@ -2,5 +2,5 @@ import CKernels
 
 /// The instruction set the kernels run with.
 enum InstructionSet {
-    static var name: String { "CPU" }
+    static var name: String { String(cString: mk_isa_name(mk_best_isa())) }
 }
