@@ -1,0 +1,86 @@
+/// The ids of words seen lately: direct-mapped, of fixed size, for words of up to 16 bytes and seven ids. Owned by one thread at a time.
+final class WordCache {
+    static let maximumBytes = 16
+    static let maximumIDs = 7
+    private static let size = 1 << 14
+
+    private struct Entry {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+        /// Bytes of the word (0: free) and number of ids.
+        var length: UInt16 = 0
+        var count: UInt16 = 0
+        var ids: (Int32, Int32, Int32, Int32, Int32, Int32, Int32) = (0, 0, 0, 0, 0, 0, 0)
+    }
+
+    struct Key {
+        var low: UInt64
+        var high: UInt64
+        var length: Int
+    }
+
+    private let entries: UnsafeMutablePointer<Entry>
+
+    init() {
+        entries = .allocate(capacity: Self.size)
+        entries.initialize(repeating: Entry(), count: Self.size)
+    }
+
+    deinit {
+        entries.deallocate()
+    }
+
+    /// The key of the word `start..<end`, which may be as long as `maximumBytes`; `readable` is where the buffer ends.
+    @inline(__always)
+    static func key(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, readable: Int) -> Key {
+        let length = end - start
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+        if start + 16 <= readable {
+            let raw = UnsafeRawPointer(text + start)
+            low = raw.loadUnaligned(as: UInt64.self)
+            if length < 8 {
+                low &= (1 << UInt64(length * 8)) &- 1
+            } else if length > 8 {
+                high = raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                if length < 16 { high &= (1 << UInt64((length - 8) * 8)) &- 1 }
+            }
+        } else {
+            for index in 0..<min(length, 8) { low |= UInt64(text[start + index]) << UInt64(8 * index) }
+            if length > 8 { for index in 8..<length { high |= UInt64(text[start + index]) << UInt64(8 * (index - 8)) } }
+        }
+        return Key(low: low, high: high, length: length)
+    }
+
+    @inline(__always)
+    private static func place(_ key: Key) -> Int {
+        let mixed = (key.low ^ (key.high &* 0xD6E8_FEB8_6659_FD93) ^ UInt64(key.length)) &* 0x9E37_79B9_7F4A_7C15
+        return Int(truncatingIfNeeded: mixed >> 50)
+    }
+
+    /// Appends the ids of a word; false if it is not known.
+    @inline(__always)
+    func append(_ key: Key, to ids: inout [Int32]) -> Bool {
+        let entry = entries + Self.place(key)
+        guard entry.pointee.low == key.low, entry.pointee.high == key.high, Int(entry.pointee.length) == key.length else { return false }
+        if entry.pointee.count == 1 {
+            ids.append(entry.pointee.ids.0)
+            return true
+        }
+        withUnsafeBytes(of: &entry.pointee.ids) { raw in
+            ids.append(contentsOf: UnsafeBufferPointer(rebasing: raw.assumingMemoryBound(to: Int32.self)[..<Int(entry.pointee.count)]))
+        }
+        return true
+    }
+
+    /// Remembers a word whose ids are the last ones of `ids`, from `start` on.
+    func insert(_ key: Key, _ ids: [Int32], from start: Int) {
+        let count = ids.count - start
+        if count > Self.maximumIDs { return }
+        var entry = Entry(low: key.low, high: key.high, length: UInt16(key.length), count: UInt16(count))
+        withUnsafeMutableBytes(of: &entry.ids) { raw in
+            for index in 0..<count { raw.storeBytes(of: ids[start + index], toByteOffset: index * 4, as: Int32.self) }
+        }
+        entries[Self.place(key)] = entry
+    }
+}
