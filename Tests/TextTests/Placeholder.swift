@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct TextPlaceholder {
-    @Test func builds() {}
-}
