@@ -17,8 +17,8 @@ func target(_ name: String, _ imports: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: imports, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ imports: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name + "Tests", dependencies: imports, resources: resources, swiftSettings: strict)
+func tests(_ name: String, _ imports: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: imports, exclude: exclude, resources: resources, swiftSettings: strict)
 }
 
 let package = Package(
@@ -54,7 +54,7 @@ let package = Package(
             swiftSettings: strict),
         tests("JSON", ["JSON"]),
         tests("Checkpoints", ["Checkpoints", "JSON"]),
-        tests("Text", ["Text", "JSON", "Checkpoints"]),
+        tests("Text", ["Text", "JSON", "Checkpoints"], exclude: ["Templates/Styles", "Templates/goldens.json", "Templates/language.txt"]),
         tests("Models", ["Models", "Checkpoints", "JSON"]),
         tests("Plans", ["Plans", "Models", "JSON"]),
         tests("Scheduling", ["Scheduling", "Plans"]),
