@@ -88,7 +88,7 @@ def capitals(random):
 
 def repeat(random):
     text = " ".join(
-        any_word(random) if random.random() < 0.8 else str(random.randint(0, 9999)) for _ in range(random.randint(1, 5))
+        any_word(random) if random.random() < 0.6 else str(random.randint(0, 9999)) for _ in range(random.randint(1, 5))
     )
     form = random.choice(("Repeat: {}", "Say this again: {}", "Repeat after me: {}"))
     return turn("repeat", form.format(text), text)
@@ -164,7 +164,7 @@ def person(random):
 
 
 def fact(name, code):
-    return f"{name}'s code is {code}."
+    return f"{name}: {code}"
 
 
 def text_of_facts(random, facts, filler):
@@ -175,7 +175,7 @@ def text_of_facts(random, facts, filler):
         if name not in names:
             names.append(name)
     codes = {name: str(random.randint(1000, 9999)) for name in names}
-    sentences = [fact(name, code) for name, code in codes.items()]
+    sentences = [fact(name, code) + "." for name, code in codes.items()]
     for _ in range(filler):
         sentences.insert(random.randint(0, len(sentences)), random.choice(FILLER_SENTENCES))
     return " ".join(sentences), codes
@@ -200,9 +200,9 @@ def lookup_short(random):
 
 
 def lookup_long(random):
-    """More than 1,000 tokens: 26 to 32 facts among filler."""
+    """More than 1,000 tokens: 28 to 34 facts among filler."""
     while True:
-        turns = lookup_turns(random, random.randint(26, 32), random.randint(12, 16), 1, "lookup-long")
+        turns = lookup_turns(random, random.randint(28, 34), random.randint(24, 29), 1, "lookup-long")
         if 1010 <= len(turns[0].question) <= 1500:
             return turns[0]
 
@@ -275,7 +275,7 @@ def lookup_row(random, length, facts, filler):
     """A text, then as many questions on it as fit: many answers for the price of one long context."""
     row = Row()
     row.begin(random)
-    questions = max(4, length // 60)
+    questions = length // 36
     for turn in lookup_turns(random, facts, filler, questions, "lookup-row"):
         row.add(turn)
         if len(row.tokens) > length:

@@ -12,6 +12,7 @@ import math
 import os
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import torch.nn.functional as F
@@ -25,14 +26,14 @@ MIXTURE = {
     "reverse": 1.0,
     "spell": 0.4,
     "capitals": 0.4,
-    "repeat": 0.6,
+    "repeat": 1.0,
     "sort": 1.5,
-    "compare": 1.0,
-    "add": 2.2,
-    "subtract": 2.2,
+    "compare": 0.8,
+    "add": 0.25,
+    "subtract": 0.25,
     "calendar": 0.3,
     "identity": 0.12,
-    "lookup": 0.5,
+    "lookup": 0.7,
 }
 
 
@@ -74,20 +75,17 @@ def batch(generator, step_fraction, tokens, limits):
     long_share = 0.0 if step_fraction < limits["long_from"] else limits["long_share"]
     kind = generator.random()
     if kind < long_share:
-        length = 1536
-        rows = [
-            data.lookup_row(generator, length, generator.randint(24, 34), generator.randint(8, 18))
-            for _ in range(max(1, tokens // length))
-        ]
+        length, facts, filler = 1536, (24, 38), (18, 32)
     elif kind < long_share + limits["middle_share"]:
-        length = 384
-        rows = [
-            data.lookup_row(generator, length, generator.randint(5, 9), generator.randint(0, 3))
-            for _ in range(max(1, tokens // length))
-        ]
+        length, facts, filler = generator.choice(((256, (4, 9), (0, 3)), (384, (8, 16), (0, 4))))
     else:
-        length = 160
-        rows = [data.short_row(generator, length, limits["mixture"]) for _ in range(max(1, tokens // length))]
+        length, facts, filler = 160, None, None
+    rows = []
+    for _ in range(max(1, tokens // length)):
+        if facts:
+            rows.append(data.lookup_row(generator, length, generator.randint(*facts), generator.randint(*filler)))
+        else:
+            rows.append(data.short_row(generator, length, limits["mixture"]))
     ids = torch.tensor([row.tokens[: length + 1] for row in rows])
     weights = torch.tensor([row.weights[1 : length + 1] for row in rows])
     return ids[:, :-1], ids[:, 1:], weights, length
@@ -123,7 +121,7 @@ def main():
     parser.add_argument("--mixture", type=json.loads, default={}, help='JSON that overrides weights, as {"add": 3}')
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-seconds", type=float, default=120)
-    parser.add_argument("--probe-seconds", type=float, default=240)
+    parser.add_argument("--probe-seconds", type=float, default=480)
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
@@ -133,22 +131,23 @@ def main():
     others = [p for n, p in model.named_parameters() if not (p.dim() == 2 and n.startswith("blocks"))]
     muon = Muon(matrices)
     adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
-    generator = random.Random(arguments.seed)
+    generators = [random.Random(arguments.seed * 1000 + worker) for worker in range(arguments.threads)]
     step, seen = 0, 0
     if arguments.resume and os.path.exists(arguments.checkpoint):
         state = torch.load(arguments.checkpoint, weights_only=False)
         model.load_state_dict(state["model"])
         adam.load_state_dict(state["adam"])
         muon.velocity = state["velocity"]
-        generator.setstate(state["generator"])
+        for generator, saved_state in zip(generators, state.get("generators", [])):
+            generator.setstate(saved_state)
         step, seen = state["step"], state["seen"]
-    half = Model(model.c).bfloat16()  # the weights that compute
-    pairs = list(zip(model.parameters(), half.parameters()))
+    halves = [Model(model.c).bfloat16() for _ in generators]  # the weights that compute
+    share_tokens = arguments.batch_tokens // len(halves)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
 
     def save():
         state = dict(
-            model=model.state_dict(), adam=adam.state_dict(), velocity=muon.velocity, generator=generator.getstate(),
+            model=model.state_dict(), adam=adam.state_dict(), velocity=muon.velocity, generators=[generator.getstate() for generator in generators],
             step=step, seen=seen, configuration=model.c.dictionary(),
         )  # fmt: skip
         os.makedirs(os.path.dirname(os.path.abspath(arguments.checkpoint)), exist_ok=True)
@@ -159,34 +158,42 @@ def main():
         long_from=arguments.long_from, long_share=arguments.long_share, middle_share=arguments.middle_share,
         mixture=MIXTURE | arguments.mixture,
     )  # fmt: skip
+
+    def work(worker, fraction):
+        """Gradients of one worker's rows. Workers meet once per step, so that a busy processor delays few of them."""
+        torch.set_num_threads(1)
+        half = halves[worker]
+        with torch.no_grad():
+            for copy, source in zip(half.parameters(), model.parameters()):
+                copy.copy_(source)
+        half.zero_grad(set_to_none=True)
+        inputs, targets, weights, length = batch(generators[worker], fraction, share_tokens, limits)
+        loss = F.cross_entropy(half(inputs).float().flatten(0, 1), targets.flatten(), reduction="none")
+        weights = weights.flatten()
+        loss = (loss * weights).sum() / weights.sum()
+        loss.backward()
+        return length, loss.item(), inputs.numel()
+
     losses = {}
     saved = probed = logged = time.time()
     since = seen
+    pool = ThreadPoolExecutor(len(halves))
     while step < arguments.steps:
         fraction = step / arguments.steps
         warm = min(1.0, (step + 1) / 40)
         cool = min(1.0, max(0.02, (1 - fraction) / arguments.cooldown))
         rate = arguments.rate * warm * cool
-        inputs, targets, weights, length = batch(generator, fraction, arguments.batch_tokens, limits)
-        with torch.no_grad():
-            for source, copy in pairs:
-                copy.copy_(source)
-        logits = half(inputs).float()
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        weights = weights.flatten()
-        loss = (loss * weights).sum() / weights.sum()
-        loss.backward()
-        for source, copy in pairs:
-            source.grad = copy.grad.float()
-            copy.grad = None
+        for length, loss, count in pool.map(work, range(len(halves)), [fraction] * len(halves)):
+            losses.setdefault(length, []).append(loss)
+            seen += count
+        for source, *copies in zip(model.parameters(), *(half.parameters() for half in halves)):
+            source.grad = sum(copy.grad.float() for copy in copies) / len(copies)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for group in adam.param_groups:
             group["lr"] = rate / 5
         adam.step()
         muon.step(rate)
         step += 1
-        seen += inputs.numel()
-        losses.setdefault(length, []).append(loss.item())
         now = time.time()
         if step % 25 == 0 or step == arguments.steps:
             means = " ".join(f"{length}:{sum(l) / len(l):.4f}" for length, l in sorted(losses.items()))
@@ -194,10 +201,11 @@ def main():
             losses, logged, since = {}, now, seen
         if now - probed > arguments.probe_seconds or step == arguments.steps:
             begun = time.time()
-            scores = {skill: exact_match(model, skill, 8 if skill == "lookup-long" else 32) for skill in data.SKILLS}
+            scores = {skill: exact_match(model, skill, 6 if skill == "lookup-long" else 32) for skill in data.SKILLS}
             text = " ".join(f"{k}={v:.2f}" for k, v in scores.items())
             print(f"probe {step}: {text}  ({time.time() - begun:.0f} s)", flush=True)
             probed = logged = time.time()
+            since = seen
         if now - saved > arguments.save_seconds or step == arguments.steps:
             save()
             saved = time.time()
