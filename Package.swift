@@ -61,7 +61,9 @@ let package = Package(
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
         tests("Runtime", ["Runtime", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
-        tests("Engine", ["Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+        tests("Motley", ["motley", "JSON"]),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        tests("Engine", ["CAllocationCounter", "Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
     ],
     cLanguageStandard: .c17
 )

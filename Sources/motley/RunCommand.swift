@@ -56,8 +56,8 @@ struct RunCommand: ParsableCommand {
         let ids = try promptTokens?.tokens ?? tokens?.value() ?? []
         var request = GenerationRequest(
             prompt: ids, sampling: sampling.parameters(defaults: model.samplingDefaults), maximumTokens: sampling.maxTokens,
-            endTokens: sampling.ignoreEos ? [] : model.endTokens, stopStrings: sampling.stop, logProbabilities: logprobs)
-        request.decoder = try model.text.decoder()
+            endTokens: sampling.ignoreEos ? [] : try model.endTokens(), stopStrings: sampling.stop, logProbabilities: logprobs)
+        request.decoder = try model.text.decoder(continuing: text.map { !$0.isRendered } ?? false)
         let loadSeconds = MonotonicClock.seconds() - start
         let reply = try Reply(loaded.engine.generate(request), showing: json ? .json : .text)
         if json {

@@ -27,9 +27,9 @@ public final class Model: Sendable {
     /// Bytes the weights take in memory, packed for the processor.
     public var packedBytes: Int { Executor.weightBytes(model: spec) }
 
-    /// Tokens that end a reply, within the vocabulary.
-    public var endTokens: Set<Int32> {
-        Set(defaults.endOfSequence.filter { (0..<spec.vocabularySize).contains($0) }.map { Int32($0) })
+    /// Tokens that end a reply, within the vocabulary; reads the tokenizer where the checkpoint's own list may be short.
+    public func endTokens() throws -> Set<Int32> {
+        try text.endTokens(listed: defaults.endOfSequence).filter { $0 >= 0 && Int($0) < spec.vocabularySize }
     }
 
     /// What the authors advise; where they say nothing, temperature 0.8, top-k 40, top-p 0.95, min-p 0.05.

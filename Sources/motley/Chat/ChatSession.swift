@@ -23,7 +23,7 @@ final class ChatSession {
         sampling = command.sampling.parameters(defaults: model.samplingDefaults)
         maximumTokens = command.sampling.maxTokens
         system = command.system
-        endTokens = command.sampling.ignoreEos ? [] : model.endTokens
+        endTokens = command.sampling.ignoreEos ? [] : try model.endTokens()
         hasTemplate = try !command.raw && model.text.hasTemplate
         guard model.text.hasTokenizer else { throw CommandError("the model brings no tokenizer to chat with; --prompt-tokens runs token ids") }
         loaded = try command.load(model, needed: 8192)
@@ -55,7 +55,7 @@ final class ChatSession {
             var request = GenerationRequest(
                 prompt: try prompt.tokens(model), sampling: sampling, maximumTokens: maximumTokens, endTokens: endTokens,
                 stopStrings: command.sampling.stop)
-            request.decoder = try model.text.decoder()
+            request.decoder = try model.text.decoder(continuing: false)
             let reply = try Reply(loaded.engine.generate(request), showing: .text)
             if !reply.text.hasSuffix("\n") { Console.output("\n") }
             messages.append(ChatMessage(role: "assistant", content: reply.text))
