@@ -31,11 +31,8 @@ extension TemplateRuntime {
     }
 
     private func map(_ value: PythonValue, _ arguments: TemplateValues) throws(TemplateError) -> PythonValue {
-        var isEmpty: Bool?
         var function: ((PythonValue) throws(TemplateError) -> PythonValue)?
-        return try lazy(over: value) { [self] (iterator) throws(TemplateError) -> PythonValue? in
-            if isEmpty == nil { isEmpty = !(try isTrue(value)) }
-            if isEmpty == true { return nil }
+        return try lazy(over: value, ifTrue: true) { [self] (iterator) throws(TemplateError) -> PythonValue? in
             if function == nil { function = try mapping(arguments) }
             guard let item = try iterator.next(), let function else { return nil }
             return try function(item)
@@ -60,11 +57,8 @@ extension TemplateRuntime {
     private func select(
         _ value: PythonValue, _ arguments: TemplateValues, keeps: Bool, byAttribute: Bool
     ) throws(TemplateError) -> PythonValue {
-        var isEmpty: Bool?
         var holds: ((PythonValue) throws(TemplateError) -> Bool)?
-        return try lazy(over: value) { [self] (iterator) throws(TemplateError) -> PythonValue? in
-            if isEmpty == nil { isEmpty = !(try isTrue(value)) }
-            if isEmpty == true { return nil }
+        return try lazy(over: value, ifTrue: true) { [self] (iterator) throws(TemplateError) -> PythonValue? in
             if holds == nil { holds = try condition(arguments, byAttribute: byAttribute) }
             guard let holds else { return nil }
             while let item = try iterator.next() {

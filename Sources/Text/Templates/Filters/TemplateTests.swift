@@ -29,8 +29,9 @@ extension TemplateRuntime {
         case "none": return value.isNone
         case "odd": return try isEqual(try apply(.modulo, value, .integer(2)), .integer(1))
         case "even": return try isEqual(try apply(.modulo, value, .integer(2)), .zero)
-        case "filter": return TemplateFilters.names.contains(value.text?.string ?? "")
-        case "test": return TemplateTests.names.contains(value.text?.string ?? "")
+        case "filter", "test":
+            _ = try PythonKey(value)
+            return (name == "filter" ? TemplateFilters.names : TemplateTests.names).contains(value.text?.string ?? "")
         case "lower": return try string(of: value).isLower
         case "upper": return try string(of: value).isUpper
         case "string": return value.text != nil

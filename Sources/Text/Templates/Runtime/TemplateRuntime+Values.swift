@@ -111,9 +111,10 @@ extension TemplateRuntime {
         }
     }
 
-    /// A lazy sequence that reads `source` when it is first asked.
+    /// A lazy sequence that reads `source` when it is first asked; with `ifTrue` it is empty where `source` then counts as false, even
+    /// if that is no sequence.
     func lazy(
-        over source: PythonValue, _ step: @escaping (PythonIterator) throws(TemplateError) -> PythonValue?
+        over source: PythonValue, ifTrue: Bool = false, _ step: @escaping (PythonIterator) throws(TemplateError) -> PythonValue?
     ) throws(TemplateError) -> PythonValue {
         try allocate(128)
         var iterator: PythonIterator?
@@ -125,6 +126,7 @@ extension TemplateRuntime {
                     if let iterator {
                         from = iterator
                     } else {
+                        if ifTrue, !(try isTrue(source)) { return nil }
                         from = try self.iterator(over: source)
                         iterator = from
                     }
