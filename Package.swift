@@ -13,8 +13,9 @@ let strict: [SwiftSetting] = [
 let optimised: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"])]
 
 /// A Swift target and what it may import. The direction of imports is the architecture: see docs/architecture.md.
-func target(_ name: String, _ imports: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: imports, swiftSettings: strict)
+/// What runs per step and per token is `optimised` in every configuration, like the kernels: its tests count allocations.
+func target(_ name: String, _ imports: [Target.Dependency] = [], optimised: Bool = false) -> Target {
+    .target(name: name, dependencies: imports, swiftSettings: strict + (optimised ? [.unsafeFlags(["-O"])] : []))
 }
 
 func tests(_ name: String, _ imports: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
@@ -35,12 +36,12 @@ let package = Package(
         target("Checkpoints", ["JSON"]),
         target("Text", ["JSON"]),
         target("Models", ["Checkpoints", "JSON"]),
-        target("Plans", ["Models", "Checkpoints", "JSON"]),
-        target("Scheduling", ["Plans"]),
+        target("Plans", ["Models", "Checkpoints", "JSON"], optimised: true),
+        target("Scheduling", ["Plans"], optimised: true),
         target("Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON"]),
         target("Devices", ["CKernels", "Checkpoints"]),
-        target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"]),
-        target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+        target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"], optimised: true),
+        target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"], optimised: true),
         .executableTarget(
             name: "motley",
             dependencies: [
