@@ -20,9 +20,11 @@ extension Executor {
         guard rows > 0 else { return }
         var token = 0
         var row = 0
-        for entry in step.entries {
-            for wanted in entry.logits {
-                let source = buffers.hidden + (token + wanted) * buffers.hiddenStride
+        // By index here and below: iterators over arrays allocate in unoptimised builds, and no step may.
+        for index in step.entries.indices {
+            let entry = step.entries[index]
+            for wanted in entry.logits.indices {
+                let source = buffers.hidden + (token + entry.logits[wanted]) * buffers.hiddenStride
                 (buffers.chosen + row * buffers.hiddenStride).update(from: source, count: buffers.hiddenStride)
                 row += 1
             }
@@ -37,7 +39,8 @@ extension Executor {
         var tokens = 0
         var rows = 0
         let limit = embedding.positionLimit
-        for entry in step.entries {
+        for index in step.entries.indices {
+            let entry = step.entries[index]
             tokens += entry.tokens.count
             rows += entry.logits.count
             let end = entry.start + entry.tokens.count
@@ -45,14 +48,14 @@ extension Executor {
                 throw RuntimeError.invalidStep("sequence \(entry.sequence) has \(entry.blocks.count) KV blocks for \(end) tokens")
             }
             if let limit, end > limit { throw RuntimeError.invalidStep("position \(end - 1) is beyond the model's \(limit) positions") }
-            for block in entry.blocks where block < 0 || Int(block) >= blockCount {
-                throw RuntimeError.invalidStep("KV block \(block) does not exist")
+            for at in entry.blocks.indices where entry.blocks[at] < 0 || Int(entry.blocks[at]) >= blockCount {
+                throw RuntimeError.invalidStep("KV block \(entry.blocks[at]) does not exist")
             }
-            for token in entry.tokens where token < 0 || Int(token) >= vocabularySize {
-                throw RuntimeError.invalidStep("token \(token) is not in the vocabulary of \(vocabularySize)")
+            for at in entry.tokens.indices where entry.tokens[at] < 0 || Int(entry.tokens[at]) >= vocabularySize {
+                throw RuntimeError.invalidStep("token \(entry.tokens[at]) is not in the vocabulary of \(vocabularySize)")
             }
-            for wanted in entry.logits where wanted < 0 || wanted >= entry.tokens.count {
-                throw RuntimeError.invalidStep("logits of token \(wanted) of \(entry.tokens.count)")
+            for at in entry.logits.indices where entry.logits[at] < 0 || entry.logits[at] >= entry.tokens.count {
+                throw RuntimeError.invalidStep("logits of token \(entry.logits[at]) of \(entry.tokens.count)")
             }
         }
         guard tokens <= options.maximumStepTokens, rows <= options.maximumLogits else {
@@ -67,13 +70,16 @@ extension Executor {
         let projected = model.embedding.projection != nil
         let target = projected ? buffers.embedded : buffers.hidden
         let stride = projected ? buffers.embeddedStride : buffers.hiddenStride
-        reserveBlockTable(step.entries.reduce(0) { $0 + $1.blocks.count })
+        var tableSize = 0
+        for index in step.entries.indices { tableSize += step.entries[index].blocks.count }
+        reserveBlockTable(tableSize)
         var token = 0
         var tile = 0
         var blocks = 0
         let attention = model.layers[0].attention
         let perTile = Int(mk_attention_tile_tokens(Int64(attention.headCount / max(1, attention.keyValueHeadCount))))
-        for entry in step.entries {
+        for number in step.entries.indices {
+            let entry = step.entries[number]
             let table = blockTable + blocks
             for index in 0..<entry.blocks.count { table[index] = entry.blocks[index] }
             blocks += entry.blocks.count
@@ -121,7 +127,8 @@ extension Executor {
         guard embedding.positionLimit != nil else { return }
         let scratch = UnsafeMutableRawPointer(buffers.scratch).assumingMemoryBound(to: Float.self)
         var token = 0
-        for entry in step.entries {
+        for number in step.entries.indices {
+            let entry = step.entries[number]
             for index in 0..<entry.tokens.count {
                 embedding.addPosition(
                     entry.start + index, to: buffers.hidden + (token + index) * buffers.hiddenStride, width: model.hiddenSize, scratch: scratch,
@@ -136,8 +143,8 @@ extension Executor {
 
     private func execute(_ operations: [Operation], tokens: Int, tiles: Int) {
         let tokens = Int64(tokens)
-        for operation in operations {
-            switch operation {
+        for index in operations.indices {
+            switch operations[index] {
             case .pack(let job):
                 job.pointee.tokens = tokens
                 job.pointee.next = 0
