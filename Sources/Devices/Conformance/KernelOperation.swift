@@ -1,0 +1,14 @@
+/// What the kernels compute, by the names `motley bench ops` uses.
+public enum KernelOperation: String, CaseIterable, Sendable {
+    case product
+    case packInput = "pack-input"
+    case attention
+    case keyValueStore = "kv-store"
+    case rmsNorm = "rms-norm"
+    case layerNorm = "layer-norm"
+    case activation
+    case rotation = "rotate"
+    case addition = "add"
+    case logSumExp = "log-sum-exp"
+    case dequantisation = "dequantise"
+}

@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct KernelsPlaceholder {
-    @Test func builds() {}
-}
