@@ -7,7 +7,8 @@ import Runtime
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures a model's speed on this machine, in the shape of llama-bench.",
-        discussion: "Options that take several values (separated by commas) are measured in every combination.")
+        discussion: "Options that take several values (separated by commas) are measured in every combination.",
+        subcommands: [BenchOpsCommand.self])
 
     @OptionGroup var modelPath: ModelPathOptions
     @OptionGroup var execution: ExecutionOptions

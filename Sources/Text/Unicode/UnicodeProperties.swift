@@ -52,8 +52,7 @@ enum UnicodeProperties {
 
     /// Shared tables, never deallocated.
     static let spaceTable = ScalarTable(space)
-    /// With the joiners, which single-word tokens count as part of a word.
-    static let wordTable = ScalarTable(word | ScalarSet(0x200C...0x200D))
+    static let wordTable = ScalarTable(word)
     static let markTable = ScalarTable(marks)
 
     /// 'gap,length;' in hexadecimal.

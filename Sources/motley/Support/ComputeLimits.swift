@@ -1,5 +1,6 @@
 import Models
 import Checkpoints
+import Devices
 import Engine
 
 /// What this machine's arithmetic can do at most.
@@ -13,6 +14,13 @@ struct ComputeLimit {
 }
 
 enum ComputeLimits {
-    /// Empty until the kernels bring a measurement of their own peak.
-    static func measure(threads: Int) -> [ComputeLimit] { [] }
+    /// Empty where the worker threads cannot be started.
+    static func measure(threads: Int) -> [ComputeLimit] {
+        guard let cpu = CPU(threads: threads) else { return [] }
+        let limits = MachineLimits.measure(cpu)
+        return [
+            ComputeLimit(name: "int8", operationsPerSecond: limits.int8, isInteger: true),
+            ComputeLimit(name: "bf16", operationsPerSecond: limits.bfloat16, isInteger: false),
+        ]
+    }
 }
