@@ -32,6 +32,11 @@ struct KeyValueDraft {
     var bySequence = false
     var memory: Int
     var device: Int
+    var bulk: (fromTokens: Int, device: Int)?
+
+    var computer: Shard.Computer? {
+        bulk.flatMap { $0.device == device ? nil : Shard.Computer(fromTokens: $0.fromTokens, device: DeviceID($0.device)) }
+    }
 }
 
 struct StageDraft {
@@ -115,13 +120,22 @@ struct Realiser {
             placements.append(ModulePlacement(module: .embedding, shards: shards([part], units: shape.vocabularySize, grain: 1)))
         }
         var heads: [Int] = []
+        var previous: (LayerShape, [Shard], [Shard])?
         for index in draft.layers {
+            // Layers placed alike share their shards.
+            if draft.plans.count == 1, let previous, previous.0 == shape.layer(index) {
+                placements.append(ModulePlacement(module: .attention(layer: index), shards: previous.1))
+                placements.append(ModulePlacement(module: .feedForward(layer: index), shards: previous.2))
+                continue
+            }
             let layer = draft.layer(index), described = shape.layer(index)
             let attention = shards(layer.attention, units: described.attention.keyValueHeadCount, grain: 1)
             placements.append(ModulePlacement(module: .attention(layer: index), shards: attention))
             let units = described.feedForward.units
             let grain = described.feedForward.expertsPerToken == nil ? grain(of: units) : 1
-            placements.append(ModulePlacement(module: .feedForward(layer: index), shards: shards(layer.feedForward, units: units, grain: grain)))
+            let feedForward = shards(layer.feedForward, units: units, grain: grain)
+            placements.append(ModulePlacement(module: .feedForward(layer: index), shards: feedForward))
+            previous = (described, attention, feedForward)
             if heads.isEmpty {
                 heads = Self.apportion(draft.keyValue.map { $0.bySequence ? 0 : $0.share }, units: described.attention.keyValueHeadCount, grain: 1)
             }
@@ -139,12 +153,15 @@ struct Realiser {
                 guard part.share > 1e-9 else { continue }
                 shares.append(
                     KeyValueShare(
-                        heads: 0..<all, sequences: part.share, memory: MemoryID(part.memory), device: DeviceID(part.device), format: keyValueFormat,
+                        heads: 0..<all, sequences: min(1, part.share), memory: MemoryID(part.memory), device: DeviceID(part.device),
+                        bulk: part.computer,
+                        format: keyValueFormat,
                         capacityTokens: Int((part.share * Double(tokens)).rounded(.up))))
             } else if heads[index] > 0 {
                 shares.append(
                     KeyValueShare(
-                        heads: next..<next + heads[index], memory: MemoryID(part.memory), device: DeviceID(part.device), format: keyValueFormat,
+                        heads: next..<next + heads[index], memory: MemoryID(part.memory), device: DeviceID(part.device), bulk: part.computer,
+                        format: keyValueFormat,
                         capacityTokens: tokens))
                 next += heads[index]
             }
@@ -167,6 +184,7 @@ struct Realiser {
             for share in stage.keyValue {
                 memories.insert(share.memory.rawValue)
                 devices.insert(share.device.rawValue)
+                if let bulk = share.bulk { devices.insert(bulk.device.rawValue) }
             }
             memories.insert(stage.hiddenStates.rawValue)
         }

@@ -87,6 +87,7 @@ public struct MemoryModel: Sendable {
             }
             uses[share.memory.rawValue, default: Use()].keyValue += bytes * share.format.bytesPerElement * Double(share.capacityTokens)
             computing.insert(share.device.rawValue)
+            if let bulk = share.bulk { computing.insert(bulk.device.rawValue) }
         }
         for device in computing where hardware.devices.indices.contains(device) {
             uses[hardware.devices[device].memory, default: Use()].working += Self.working(

@@ -108,16 +108,21 @@ public struct ReplicaModel: Sendable {
     }
 
     func prefillSeconds(sequences: Double, slices: [Double]) -> Double {
+        // Micro-batches of a block follow one another through the stages as slices do.
+        let groups = stages.count > 1 ? max(1, min(block.microBatchCount, Int(sequences))) : 1
         var finished = Array(repeating: 0.0, count: stages.count)
-        var start = 0.0
-        for (number, slice) in slices.enumerated() {
-            let load = StepLoad.prefill(sequences: sequences, tokens: slice, after: start, wantsLogits: number == slices.count - 1)
-            var arrival = 0.0
-            for (index, stage) in stages.enumerated() {
-                finished[index] = max(finished[index], arrival) + stage.time(load).seconds
-                if index < boundaries.count { arrival = finished[index] + boundarySeconds(index, tokens: load.tokens) }
+        for _ in 0..<groups {
+            var start = 0.0
+            for (number, slice) in slices.enumerated() {
+                let load = StepLoad.prefill(
+                    sequences: sequences / Double(groups), tokens: slice, after: start, wantsLogits: number == slices.count - 1)
+                var arrival = 0.0
+                for (index, stage) in stages.enumerated() {
+                    finished[index] = max(finished[index], arrival) + stage.time(load).seconds
+                    if index < boundaries.count { arrival = finished[index] + boundarySeconds(index, tokens: load.tokens) }
+                }
+                start += slice
             }
-            start += slice
         }
         return finished.last ?? 0
     }

@@ -159,14 +159,18 @@ extension StageModel {
         let perPosition = Double(layer.keyValueElements)
         let perToken = Double(layer.headCount * (layer.keySize + layer.valueSize) + layer.keyValueElements) * Self.hiddenBytes
         var own = 0.0, other = 0.0, moved = 0.0
-        for part in keyValue {
+        let perBatch = load.tokens / Double(max(1, load.microBatches))
+        for var part in keyValue {
+            if let bulk = part.bulk, perBatch >= bulk.fromTokens { (part.device, part.source) = (bulk.device, bulk.source) }
             let device = hardware.devices[devices[part.device]].profile
             let bytes = part.share * perPosition * part.bytesPerElement
             let seconds = max(
                 cached * bytes / device.readBytesPerSecond, part.share * pairs * layer.operationsPerPosition / device.attentionOperations)
             time.busy[part.device] += seconds * count
             if device.kind == .cpu { hostBytes += cached * bytes * count }
-            note(part.source, bytes: cached * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
+            // What this step itself computes need not be fetched.
+            let fetched = max(0, cached - load.tokens)
+            note(part.source, bytes: fetched * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
             noteWrite(part.source, bytes: load.tokens * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
             let here = site.parts.reduce(0) { $1.device == part.device ? $0 + $1.share : $0 }
             if here > 0 { own = max(own, seconds) } else { other = max(other, seconds) }

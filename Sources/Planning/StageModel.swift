@@ -39,6 +39,8 @@ struct StageModel: Sendable {
         var share: Double
         var bytesPerElement: Double
         var source: Source
+        /// Who attends in steps of so many tokens on.
+        var bulk: (fromTokens: Double, device: Int, source: Source)?
     }
 
     struct Group: Sendable {
@@ -72,7 +74,10 @@ struct StageModel: Sendable {
         for placement in stage.placements {
             for shard in placement.shards { for computer in shard.computers { used.insert(computer.device.rawValue) } }
         }
-        for share in stage.keyValue { used.insert(share.device.rawValue) }
+        for share in stage.keyValue {
+            used.insert(share.device.rawValue)
+            if let bulk = share.bulk { used.insert(bulk.device.rawValue) }
+        }
         for device in used where !hardware.devices.indices.contains(device) { throw PlanProblem("device \(device) is not in the profile") }
         devices = used.sorted()
         guard devices.count <= 60 else { throw PlanProblem("a stage of \(devices.count) devices; at most 60") }
@@ -126,10 +131,15 @@ struct StageModel: Sendable {
         let heads = Double(groups.first?.layer.attention.keyValueHeadCount ?? 1)
         for share in stage.keyValue {
             let device = devices.firstIndex(of: share.device.rawValue) ?? 0
+            var bulk: (fromTokens: Double, device: Int, source: Source)?
+            if let other = share.bulk {
+                let local = devices.firstIndex(of: other.device.rawValue) ?? 0
+                bulk = (Double(other.fromTokens), local, try source(share.memory.rawValue, computedBy: local))
+            }
             keyValue.append(
                 KeyValuePart(
                     device: device, share: Double(share.heads.count) / heads * share.sequences, bytesPerElement: share.format.bytesPerElement,
-                    source: try source(share.memory.rawValue, computedBy: device)))
+                    source: try source(share.memory.rawValue, computedBy: device), bulk: bulk))
         }
         for group in groups {
             for variant in group.attention + group.feedForward where variant.site.count > 1 { noteExchange(variant.site) }

@@ -22,7 +22,11 @@ public enum Strategy: String, Sendable, CaseIterable {
             switch self {
             case .even: EvenStrategy(problem: problem).search()
             case .memory: MemoryStrategy(problem: problem).search()
-            default: EvenStrategy(problem: problem).search()
+            case .hpipe: HPipeStrategy(problem: problem, deadline: deadline).search()
+            case .hetegen: HeteGenStrategy(problem: problem, deadline: deadline).search()
+            case .hexgen: HexGenStrategy(problem: problem, deadline: deadline).search(warm: warm)
+            case .flexgen: FlexGenStrategy(problem: problem, deadline: deadline).search()
+            case .auto: AutoStrategy(problem: problem, deadline: deadline).search(warm: warm)
             }
         return Self.ranked(found)
     }

@@ -49,13 +49,7 @@ extension Stage {
         [
             "machine": .integer(machine.rawValue), "layers": layers.json, "embedding": .bool(hasEmbedding), "output": .bool(hasOutput),
             "hidden_states": .integer(hiddenStates.rawValue), "streaming_window": .integer(streamingWindow), "placements": .array(placementEntries),
-            "key_values": .array(
-                keyValue.map {
-                    [
-                        "heads": $0.heads.json, "sequences": .number($0.sequences), "memory": .integer($0.memory.rawValue),
-                        "device": .integer($0.device.rawValue), "format": .string($0.format.rawValue), "capacity_tokens": .integer($0.capacityTokens),
-                    ]
-                }),
+            "key_values": .array(keyValue.map(\.json)),
         ]
     }
 
@@ -87,6 +81,17 @@ extension Stage {
         flush("attention")
         flush("feed_forward")
         return entries
+    }
+}
+
+extension KeyValueShare {
+    var json: JSON {
+        var fields: [JSONObject.Element] = [
+            ("heads", heads.json), ("sequences", .number(sequences)), ("memory", .integer(memory.rawValue)), ("device", .integer(device.rawValue)),
+            ("format", .string(format.rawValue)), ("capacity_tokens", .integer(capacityTokens)),
+        ]
+        if let bulk { fields.append(("bulk", ["from_tokens": .integer(bulk.fromTokens), "device": .integer(bulk.device.rawValue)])) }
+        return .object(JSONObject(fields))
     }
 }
 

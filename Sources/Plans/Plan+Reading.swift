@@ -134,14 +134,20 @@ extension Stage {
         placements += ends.filter { $0.module == .output }
         var shares: [KeyValueShare] = []
         for entry in try field.optional("key_values")?.array(limit: 10_000) ?? [] {
-            let entry = try entry.object(keys: ["heads", "sequences", "memory", "device", "format", "capacity_tokens"])
+            let entry = try entry.object(keys: ["heads", "sequences", "memory", "device", "format", "capacity_tokens", "bulk"])
+            var bulk: Shard.Computer?
+            if let described = try entry.optional("bulk")?.object(keys: ["from_tokens", "device"]) {
+                bulk = Shard.Computer(
+                    fromTokens: try described.required("from_tokens", expected: "a number of tokens").integer(in: 1...anyCount.upperBound),
+                    device: DeviceID(try described.id("device")))
+            }
             let formatField = try entry.required("format", expected: "f16, q8 or q4")
             guard let format = KeyValueFormat(rawValue: try formatField.string()) else { throw formatField.failure("expected f16, q8 or q4") }
             shares.append(
                 KeyValueShare(
                     heads: try entry.required("heads", expected: "[first, one past the last]").range(),
                     sequences: try entry.optional("sequences")?.number(in: 0...1) ?? 1, memory: MemoryID(try entry.id("memory")),
-                    device: DeviceID(try entry.id("device")), format: format,
+                    device: DeviceID(try entry.id("device")), bulk: bulk, format: format,
                     capacityTokens: try entry.optional("capacity_tokens")?.integer(in: 0...Int.max) ?? 0))
         }
         self.init(

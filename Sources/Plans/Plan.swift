@@ -216,15 +216,21 @@ public struct KeyValueShare: Sendable, Codable, Equatable {
     public var sequences: Double
     public var memory: MemoryID
     public var device: DeviceID
+    /// Another device that attends in steps of so many tokens or more (a long prompt's, before its keys and values leave the GPU); nil: always `device`.
+    public var bulk: Shard.Computer?
     public var format: KeyValueFormat
     /// Tokens of all sequences together that this share has room for; 0 where the plan leaves it to the executor's options.
     public var capacityTokens: Int
 
-    public init(heads: Range<Int>, sequences: Double = 1, memory: MemoryID, device: DeviceID, format: KeyValueFormat, capacityTokens: Int) {
+    public init(
+        heads: Range<Int>, sequences: Double = 1, memory: MemoryID, device: DeviceID, bulk: Shard.Computer? = nil, format: KeyValueFormat,
+        capacityTokens: Int
+    ) {
         self.heads = heads
         self.sequences = sequences
         self.memory = memory
         self.device = device
+        self.bulk = bulk
         self.format = format
         self.capacityTokens = capacityTokens
     }

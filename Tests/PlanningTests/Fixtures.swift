@@ -1,4 +1,5 @@
 import Checkpoints
+import Glibc
 import JSON
 import Models
 import Plans
@@ -7,6 +8,9 @@ import Plans
 
 /// Hardware, models and workloads for tests, and a seeded stream of random ones.
 enum Fixtures {
+    /// How many random cases: the usual few, or `MOTLEY_PLANS`.
+    static func count(_ usual: Int) -> Int { getenv("MOTLEY_PLANS").flatMap { Int(String(cString: $0)) } ?? usual }
+
     static func device(_ gibibytes: Double, bandwidth: Double, operations: Double, link: Double = 12e9, name: String = "gpu") -> DeviceProfile {
         DeviceProfile(
             name: name, kind: .gpu, memory: MemoryProfile(capacity: Int(gibibytes * 1_073_741_824), bytesPerSecond: bandwidth),

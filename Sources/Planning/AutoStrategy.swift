@@ -1,0 +1,168 @@
+import Models
+import Plans
+
+/// Everything together: every strategy's plans, and plans that mix them. Never worse than any strategy, since theirs are among the candidates.
+///
+/// Mixed are: pipelines of which one stage shares its modules between GPU and CPU while the others hold theirs (HeteGen inside HPipe); processors as stages of their own; token slices and
+/// micro-batches on any pipeline (HPipe on HexGen's layouts); pipelines that keep the user's pins.
+struct AutoStrategy {
+    let problem: Problem
+    let deadline: Deadline
+
+    func search(warm: Evaluation?) -> [Evaluation] {
+        var found: [Evaluation] = []
+        for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen] { found += strategy.search(problem, deadline: deadline) }
+        if problem.hardware.gpus.count > 1 || warm != nil { found += Strategy.hexgen.search(problem, deadline: deadline, warm: warm) }
+        found += processors()
+        if problem.hardware.gpus.count > 1, problem.hardware.gpus.count <= 16 { found += offloadedPipelines() }
+        if !problem.constraints.pins.isEmpty { found += pinned() }
+        let best = Strategy.ranked(found)
+        return found + best.prefix(6).flatMap(flowing)
+    }
+
+    // MARK: Processors as stages
+
+    private func processors() -> [Evaluation] {
+        let hardware = problem.hardware
+        let cpus = hardware.usable.filter { hardware.devices[$0].isCPU }
+        guard !cpus.isEmpty else { return [] }
+        let tables = NodeTables(problem: problem)
+        var orders: [[Int]] = cpus.count == 1 ? [cpus] : [cpus, [cpus[0]]]
+        if !hardware.gpus.isEmpty, hardware.usable.count <= 24 {
+            // Machine by machine, the processor after its GPUs, or all processors last.
+            let machines = hardware.profile.machines.indices
+            orders.append(
+                machines.flatMap { machine in
+                    hardware.gpus.filter { hardware.devices[$0].machine == machine } + cpus.filter { hardware.devices[$0].machine == machine }
+                })
+            orders.append(hardware.gpus + cpus)
+        }
+        var found: [Evaluation] = []
+        for order in orders where !deadline.passed {
+            let nodes = tables.nodes(order.map { [$0] }, load: problem.decisiveLoad(), sequences: Double(problem.togetherSequences))
+            for split in LayerSplit.tradeOff(nodes.map(\.seconds), layers: problem.shape.layerCount, limit: 4) {
+                let stages = tables.stages(nodes, split.counts)
+                if let evaluation = problem.finish([stages], strategy: .auto, note: HPipeStrategy.note(problem, stages)) { found.append(evaluation) }
+            }
+        }
+        return found
+    }
+
+    // MARK: One stage offloads, the others hold their layers
+
+    private func offloadedPipelines() -> [Evaluation] {
+        let hardware = problem.hardware
+        let tables = NodeTables(problem: problem)
+        let sequences = Double(problem.togetherSequences)
+        let count = problem.shape.layerCount
+        // Only where not everything fits on GPUs is there something to offload.
+        let capacities = Dictionary(uniqueKeysWithValues: hardware.gpus.map { ($0, tables.layerCapacity([$0], sequences: sequences, ends: 0)) })
+        guard capacities.values.reduce(0, +) < count else { return [] }
+        var found: [Evaluation] = []
+        var tried: [[String]] = []
+        for primary in hardware.gpus where !deadline.passed {
+            let others = hardware.gpus.filter { $0 != primary }
+            let kind = [hardware.devices[primary].profile.name, String(hardware.devices[primary].machine)]
+            guard !tried.contains(kind) else { continue }
+            tried.append(kind)
+            var counts: [Int] = []
+            var left = count - 1
+            for other in others {
+                let first = counts.isEmpty ? tables.embeddingBytes : 0
+                let most = min(left, tables.layerCapacity([other], sequences: sequences, ends: first))
+                counts.append(most)
+                left -= most
+            }
+            let held = counts.reduce(0, +)
+            guard held > 0 else { continue }
+            var next = 0
+            var stages: [StageDraft] = []
+            for (other, layers) in zip(others, counts) where layers > 0 {
+                stages.append(problem.residentStage([other], layers: next..<next + layers))
+                next += layers
+            }
+            let search = HeteGenStrategy(problem: problem, deadline: deadline)
+            for setting in search.best(gpu: primary, layers: next..<count).prefix(6) {
+                let last = Offload(problem: problem, sequences: problem.togetherSequences).stage(setting, layers: next..<count)
+                let note = HPipeStrategy.note(problem, stages) + "; rest on " + HeteGenStrategy.note(setting, problem)
+                if let evaluation = problem.finish([stages + [last]], strategy: .auto, note: note) { found.append(evaluation) }
+            }
+        }
+        return found
+    }
+
+    // MARK: Slices and micro-batches on what was found
+
+    private func flowing(_ evaluation: Evaluation) -> [Evaluation] {
+        guard evaluation.plan.replicas.contains(where: { $0.stages.count > 1 }), !deadline.passed else { return [] }
+        var found: [Evaluation] = []
+        func note(_ plan: Plan, _ what: String) {
+            guard let next = try? problem.evaluate(plan, strategy: Strategy.auto.rawValue, note: "\(evaluation.note), \(what)") else { return }
+            found.append(next)
+        }
+        if problem.objective == .timeToFirstToken || problem.workload.batch == nil {
+            var plan = evaluation.plan
+            for index in plan.replicas.indices.prefix(8) where plan.replicas[index].sliceTables.isEmpty {
+                if let table = problem.sliceTable(plan, replica: index) { plan.replicas[index].sliceTables = [table] }
+            }
+            if plan.replicas != evaluation.plan.replicas { note(plan, "prompts in slices") }
+        }
+        if problem.objective == .timeToFirstToken || problem.objective == .latency {
+            for replica in evaluation.plan.replicas.indices.prefix(1) {
+                let sequences = evaluation.plan.replicas[replica].block.microBatchSize * evaluation.plan.replicas[replica].block.microBatchCount
+                for count in [2, 3, 4, 6, 8, 12, 16] where count <= sequences && sequences % count == 0 {
+                    for sliced in [true, false] where sliced || !evaluation.plan.replicas[replica].sliceTables.isEmpty {
+                        var plan = evaluation.plan
+                        plan.replicas[replica].block = BlockGeometry(microBatchSize: sequences / count, microBatchCount: count)
+                        if !sliced { plan.replicas[replica].sliceTables = [] }
+                        note(plan, "\(count) micro-batches")
+                    }
+                }
+            }
+        }
+        return found
+    }
+
+    // MARK: Pins
+
+    /// A pipeline that keeps the pins: pinned ranges are stages of their own, what lies between is distributed over all devices within what memory is left.
+    private func pinned() -> [Evaluation] {
+        let hardware = problem.hardware, tables = NodeTables(problem: problem)
+        let load = problem.decisiveLoad(), sequences = Double(problem.togetherSequences)
+        var room: [Int: Int] = [:]
+        for device in hardware.usable {
+            room[device] = tables.layerCapacity([device], sequences: sequences, ends: tables.outputBytes + tables.embeddingBytes)
+        }
+        var segments: [(layers: Range<Int>, device: Int?)] = []
+        var next = 0
+        for pin in problem.constraints.pins.sorted(by: { $0.layers.lowerBound < $1.layers.lowerBound }) {
+            guard let device = hardware.devices.firstIndex(where: { $0.label == pin.device }) else { return [] }
+            let first = max(next, pin.layers.lowerBound)
+            if first > next { segments.append((next..<first, nil)) }
+            if pin.layers.upperBound + 1 > first {
+                segments.append((first..<pin.layers.upperBound + 1, device))
+                room[device, default: 0] -= pin.layers.upperBound + 1 - first
+            }
+            next = max(next, pin.layers.upperBound + 1)
+        }
+        if next < problem.shape.layerCount { segments.append((next..<problem.shape.layerCount, nil)) }
+        var stages: [StageDraft] = []
+        for segment in segments {
+            if let device = segment.device {
+                stages.append(problem.residentStage([device], layers: segment.layers))
+                continue
+            }
+            let order = hardware.gpus + hardware.usable.filter { hardware.devices[$0].isCPU }
+            let nodes = tables.nodes(order.map { [$0] }, load: load, sequences: sequences, ends: false)
+            let seconds = zip(order, nodes).map { device, node in node.seconds.enumerated().map { $0 <= max(0, room[device] ?? 0) ? $1 : .infinity } }
+            guard let split = LayerSplit.leastSum(seconds, layers: segment.layers.count, bound: .greatestFiniteMagnitude) else { return [] }
+            var first = segment.layers.lowerBound
+            for (device, count) in zip(order, split.counts) where count > 0 {
+                stages.append(problem.residentStage([device], layers: first..<first + count))
+                first += count
+                room[device, default: 0] -= count
+            }
+        }
+        return problem.finish([stages], strategy: .auto, note: "with pins: " + HPipeStrategy.note(problem, stages)).map { [$0] } ?? []
+    }
+}

@@ -1,0 +1,153 @@
+import Models
+import Plans
+
+/// Seconds and memory per layer of candidate stages, for the searches over layer counts.
+struct NodeTables {
+    let problem: Problem
+
+    /// Seconds of one layer (averaged over the model's kinds of layers) of a stage that shares every module in the same way.
+    func layerSeconds(_ stage: StageDraft, _ load: StepLoad) -> Double {
+        let shape = problem.shape
+        var total = 0.0, first = 0
+        for run in shape.runs {
+            var one = stage
+            // Not the last layer where there are others, so that the output matrix stays out.
+            one.layers = first..<first + 1
+            one.plans = [stage.plans[0]]
+            if let model = try? StageModel(problem.realiser.stage(one, sequences: 1), hardware: problem.hardware, shape: shape) {
+                let time = model.time(load)
+                var seconds = time.seconds - time.overhead
+                if shape.layerCount == 1 { seconds -= time.terms.output }
+                total += seconds * Double(run.count)
+            }
+            first += run.count
+        }
+        return total / Double(max(1, shape.layerCount))
+    }
+
+    /// Bytes of one layer's weights, averaged.
+    var layerBytes: Double {
+        let shape = problem.shape
+        return shape.runs.reduce(0.0) { $0 + Double($1.count * $1.layer.elements) } * shape.bytesPerElement / Double(shape.layerCount)
+    }
+
+    /// Bytes of KV cache per layer and sequence, averaged.
+    var keyValueBytes: Double {
+        let shape = problem.shape
+        let elements = shape.runs.reduce(0.0) { $0 + Double($1.count * $1.layer.attention.keyValueElements) } / Double(shape.layerCount)
+        return elements * problem.keyValueFormat.bytesPerElement * Double(problem.workload.contextTokens)
+    }
+
+    /// Largest share of a layer's weights and of its KV cache on one of so many devices: attention divides into whole heads.
+    private func largestShares(_ devices: Int) -> (weights: Double, keyValue: Double) {
+        guard devices > 1 else { return (1, 1) }
+        let layer = problem.shape.runs[problem.shape.runs.count - 1].layer
+        let heads = Double(layer.attention.keyValueHeadCount)
+        let share = min(1, (heads / Double(devices)).rounded(.up) / heads)
+        let units = Double(layer.feedForward.units), grain = layer.feedForward.expertsPerToken == nil ? 256.0 : 1.0
+        let columns = min(1, ((units / grain / Double(devices)).rounded(.up) * grain) / units)
+        let attention = Double(layer.attention.elements + layer.normElements) / Double(layer.elements)
+        return (attention * share + (1 - attention) * columns, share)
+    }
+
+    private func freeBytes(_ devices: [Int], sequences: Double, ends: Double) -> Double {
+        let block = BlockGeometry(microBatchSize: max(1, Int(sequences)), microBatchCount: 1)
+        let working = MemoryModel.working(
+            problem.shape, tokens: MemoryModel.stepTokens(block, promptTokens: problem.workload.meanPrompt), sequences: sequences, logits: ends > 0)
+        // The embedding lies whole on the first device.
+        let least = devices.map { Double(problem.hardware.memories[problem.hardware.devices[$0].memory].capacity) }.min() ?? 0
+        let onFirst = min(ends, embeddingBytes)
+        return least - working - onFirst - (ends - onFirst) / Double(devices.count)
+    }
+
+    /// Layers that fit a tensor-parallel group of equal shares, beside what the model's ends take.
+    func layerCapacity(_ devices: [Int], sequences: Double, ends: Double) -> Int {
+        let shares = largestShares(devices.count)
+        let each = layerBytes * shares.weights + keyValueBytes * sequences * shares.keyValue
+        return max(0, min(problem.shape.layerCount, Int(max(0, freeBytes(devices, sequences: sequences, ends: ends)) / each)))
+    }
+
+    /// Sequences that fit beside so many layers.
+    func sequenceCapacity(_ devices: [Int], layers: Double, ends: Double) -> Int {
+        let shares = largestShares(devices.count)
+        let free = freeBytes(devices, sequences: 16, ends: ends) - layers * layerBytes * shares.weights
+        return max(0, Int(min(1e6, max(0, free) / (layers * keyValueBytes * shares.keyValue))))
+    }
+
+    /// Bytes of the embedding table and of the output matrix.
+    var embeddingBytes: Double { Double(problem.shape.embeddingElements) * problem.shape.bytesPerElement }
+    var outputBytes: Double { Double(problem.shape.outputElements) * problem.shape.bytesPerElement }
+
+    /// Nodes in order, each a tensor-parallel group, with seconds for `load` and the hop from its predecessor.
+    func nodes(_ groups: [[Int]], load: StepLoad, sequences: Double, ends: Bool = true) -> [PipelineNode] {
+        groups.enumerated().map { index, devices in
+            let draft = problem.residentStage(devices, layers: 0..<1)
+            let each = layerSeconds(draft, load)
+            var bytes = 0.0
+            if ends && index == 0 { bytes += embeddingBytes }
+            if ends && index == groups.count - 1 { bytes += outputBytes }
+            let most = layerCapacity(devices, sequences: sequences, ends: bytes)
+            var fixed = problem.hardware.profile.machines[problem.hardware.devices[devices[0]].machine].stepOverhead
+            if index > 0 { fixed += boundary(groups[index - 1], devices, load) }
+            let seconds = (0...problem.shape.layerCount).map { $0 == 0 ? 0 : $0 <= most ? fixed + Double($0) * each : Double.infinity }
+            return PipelineNode(devices: devices, seconds: seconds) { problem.residentStage(devices, layers: $0) }
+        }
+    }
+
+    func boundary(_ from: [Int], _ to: [Int], _ load: StepLoad) -> Double {
+        var best = Double.infinity
+        for a in from {
+            for b in to { best = min(best, problem.hardware.link(a, b).seconds(bytes: load.tokens * Double(problem.shape.hiddenSize) * 2)) }
+        }
+        return best
+    }
+
+    /// Stages for layer counts; nodes without layers are left out.
+    func stages(_ nodes: [PipelineNode], _ counts: [Int]) -> [StageDraft] {
+        var next = 0
+        var result: [StageDraft] = []
+        for (node, count) in zip(nodes, counts) where count > 0 {
+            result.append(node.stage(next..<next + count))
+            next += count
+        }
+        return result
+    }
+}
+
+extension Problem {
+    /// The step whose time decides the objective, for searches over layer counts.
+    func decisiveLoad(slices: Int = 1) -> StepLoad {
+        let prompt = workload.meanPrompt, context = prompt + workload.meanOutput / 2
+        switch objective {
+        case .timeToFirstToken:
+            return .prefill(sequences: Double(togetherSequences), tokens: prompt / Double(slices), after: prompt * (1 - 1 / Double(slices)) / 2)
+        case .latency: return .decode(sequences: Double(togetherSequences), context: context)
+        default: return .decode(sequences: Double(min(16, workload.batch ?? 8)), context: context)
+        }
+    }
+
+    /// The best slice table for a pipeline of these stages; nil where one slice is best.
+    func sliceTable(_ plan: Plan, replica: Int = 0) -> SliceTable? {
+        guard let model = try? ReplicaModel(plan.replicas[replica], hardware: hardware, shape: shape), model.stages.count > 1 else { return nil }
+        let prompt = Int(workload.meanPrompt)
+        guard prompt >= 64 else { return nil }
+        // Whole tiles of at least 32 tokens, at most 32 of them.
+        let tile = max(32, (prompt / 32 + 31) / 32 * 32)
+        let tiles = (prompt + tile - 1) / tile
+        let sequences = Double(togetherSequences) / Double(max(1, plan.replicas.count))
+        let search = SliceSearch(
+            stages: model.stages.count, tiles: tiles,
+            seconds: { stage, start, length in
+                let end = min(prompt, (start + length) * tile)
+                return model.stages[stage].time(
+                    .prefill(sequences: sequences, tokens: Double(end - start * tile), after: Double(start * tile), wantsLogits: end == prompt)
+                ).seconds
+            },
+            transfer: { stage, length in model.boundarySeconds(stage, tokens: sequences * Double(length * tile)) })
+        let lengths = search.best(labels: 60).lengths
+        guard lengths.count > 1 else { return nil }
+        var slices = lengths.map { $0 * tile }
+        slices[slices.count - 1] -= tiles * tile - prompt
+        return SliceTable(promptTokens: prompt, slices: slices)
+    }
+}
