@@ -13,6 +13,8 @@ mk_isa mk_best_isa(void) {
     return MK_SCALAR;
 }
 
+#define table mk_table_of
+
 const char *mk_isa_name(mk_isa isa) {
     switch (isa) {
     case MK_AVX512_BF16: return "AVX-512 VNNI+BF16";
@@ -22,7 +24,7 @@ const char *mk_isa_name(mk_isa isa) {
     }
 }
 
-static const mk_table *table(mk_isa isa) {
+const mk_table *mk_table_of(mk_isa isa) {
 #if defined(__x86_64__)
     switch (isa) {
     case MK_AVX512_BF16: return &mk_table_avx512_bf16;

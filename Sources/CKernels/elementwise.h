@@ -123,11 +123,29 @@ static double peak_loop(mk_input kind, int64_t iterations) {
     return (double)vf_sum(total) * 0 + 12.0 * (double)iterations * (kind == MK_INPUT_F32 ? 32 : kind == MK_INPUT_BF16 ? 64 : 128);
 }
 
+/// Halves to bfloat16, to nearest even.
+static void half_to_bfloat(const uint16_t *x, int64_t n, uint16_t *y) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        float f[16];
+        uint32_t bits[16];
+        vf_store(f, vf_load_f16(x + i));
+        memcpy(bits, f, 64);
+        for (int j = 0; j < 16; j++) y[i + j] = (uint16_t)(((bits[j] & 0x7fffffff) > 0x7f800000 ? bits[j] | 0x400000 : bits[j] + 0x7fff + (bits[j] >> 16 & 1)) >> 16);
+    }
+    if (i < n) {
+        uint16_t rest[16] = {0}, out[16];
+        memcpy(rest, x + i, 2 * (size_t)(n - i));
+        half_to_bfloat(rest, 16, out);
+        memcpy(y + i, out, 2 * (size_t)(n - i));
+    }
+}
+
 static uint64_t read_all(const void *data, size_t bytes) {
     const uint8_t *p = data;
     vb a = vb_load(p), b = a, c = a, d = a;
     for (size_t i = 0; i + 256 <= bytes; i += 256) {
-        prefetch(p + i + 2048);
+        for (int line = 0; line < 256; line += 64) prefetch(p + i + 4096 + line);
         a = vb_or(a, vb_load(p + i));
         b = vb_or(b, vb_load(p + i + 64));
         c = vb_or(c, vb_load(p + i + 128));
@@ -140,4 +158,4 @@ static uint64_t read_all(const void *data, size_t bytes) {
 }
 
 /// What dispatch.c calls through.
-const mk_table MK_TABLE = {TILE, pack_input, product, rms_norm, layer_norm, activate, rotate, add, log_sum_exp, kv_store, attention, peak_loop, read_all};
+const mk_table MK_TABLE = {TILE, pack_input, product, rms_norm, layer_norm, activate, rotate, add, log_sum_exp, kv_store, attention, peak_loop, read_all, half_to_bfloat};

@@ -1,5 +1,6 @@
 // Packing of weights into the interleaved layouts of layout.h, and dequantisation of single rows. Portable C.
 #include "layout.h"
+#include "table.h"
 #include <math.h>
 #include <string.h>
 
@@ -49,12 +50,6 @@ static float bfloat(const uint8_t *p) {
     uint32_t bits = (uint32_t)h << 16;
     float f; memcpy(&f, &bits, 4);
     return f;
-}
-
-static uint16_t to_bfloat(float f) {
-    uint32_t x; memcpy(&x, &f, 4);
-    if ((x & 0x7fffffff) > 0x7f800000) return (uint16_t)(x >> 16 | 0x40);
-    return (uint16_t)((x + 0x7fff + (x >> 16 & 1)) >> 16);
 }
 
 /// Six-bit scale and minimum of sub-block b of Q4_K and Q5_K.
@@ -154,16 +149,16 @@ size_t mk_packed_group_bytes(mk_format format, int64_t columns) {
     switch (format) {
     case MK_F32: return k * 64;
     case MK_F16: case MK_BF16: return (k + 1) / 2 * 64;
-    case MK_Q4_0: return k / 32 * Q4_0_SIZE;
+    case MK_Q4_0: return (size_t)paired_bytes(columns / 32, Q4_0_SIZE);
     case MK_Q4_1: return k / 32 * Q4_1_SIZE;
-    case MK_Q5_0: return k / 32 * Q5_0_SIZE;
+    case MK_Q5_0: return (size_t)paired_bytes(columns / 32, Q5_0_SIZE);
     case MK_Q5_1: return k / 32 * Q5_1_SIZE;
-    case MK_Q8_0: return k / 32 * Q8_0_SIZE;
+    case MK_Q8_0: return (size_t)paired_bytes(columns / 32, Q8_0_SIZE);
     case MK_Q2_K: return k / 256 * Q2_K_SIZE;
-    case MK_Q3_K: return k / 256 * Q3_K_SIZE;
+    case MK_Q3_K: return (size_t)paired_bytes(columns / 256, Q3_K_SIZE);
     case MK_Q4_K: return k / 256 * Q4_K_SIZE;
     case MK_Q5_K: return k / 256 * Q5_K_SIZE;
-    case MK_Q6_K: return k / 256 * Q6_K_SIZE;
+    case MK_Q6_K: return (size_t)paired_bytes(columns / 256, Q6_K_SIZE);
     }
     return 0;
 }
@@ -191,11 +186,23 @@ static void pack_six(const int values[16], int r, uint8_t *to) {
         }
 }
 
-static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to) {
+/// Bytes of a block's data where its 16 halves are paired with a neighbour's; 0 for other formats.
+static int64_t paired_size(mk_format format) {
+    switch (format) {
+    case MK_Q4_0: return Q4_0_SIZE;
+    case MK_Q5_0: return Q5_0_SIZE;
+    case MK_Q8_0: return Q8_0_SIZE;
+    case MK_Q3_K: return Q3_K_SIZE;
+    case MK_Q6_K: return Q6_K_SIZE;
+    default: return 0;
+    }
+}
+
+static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to, uint8_t *halves) {
     switch (format) {
     case MK_Q4_0:
         interleave(p + 2, 4, r, to);
-        memcpy(to + Q4_0_SCALES + 2 * r, p, 2);
+        memcpy(halves + 2 * r, p, 2);
         break;
     case MK_Q4_1:
         interleave(p + 4, 4, r, to);
@@ -206,7 +213,7 @@ static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to) {
         uint32_t bits; memcpy(&bits, p + 2, 4);
         interleave(p + 6, 4, r, to);
         interleave_bits(bits, r, to + Q5_0_BITS);
-        memcpy(to + Q5_0_SCALES + 2 * r, p, 2);
+        memcpy(halves + 2 * r, p, 2);
         break;
     }
     case MK_Q5_1: {
@@ -223,7 +230,7 @@ static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to) {
             v ^= 0x80808080u;
             memcpy(to + 64 * j + 4 * r, &v, 4);
         }
-        memcpy(to + Q8_0_SCALES + 2 * r, p, 2);
+        memcpy(halves + 2 * r, p, 2);
         break;
     case MK_Q4_K: case MK_Q5_K: {
         int six[16];
@@ -252,7 +259,7 @@ static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to) {
             interleave(p + 128 + 32 * h, 8, r, to + 1536 * h + 1024);
         }
         for (int b = 0; b < 16; b++) to[Q6_K_SCALES + 16 * b + r] = p[192 + b];
-        memcpy(to + Q6_K_D + 2 * r, p + 208, 2);
+        memcpy(halves + 2 * r, p + 208, 2);
         break;
     case MK_Q3_K: {
         int six[16];
@@ -260,7 +267,7 @@ static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to) {
         interleave(p + 32, 16, r, to);
         interleave(p, 8, r, to + Q3_K_BITS);
         pack_six(six, r, to + Q3_K_SIX);
-        memcpy(to + Q3_K_D + 2 * r, p + 108, 2);
+        memcpy(halves + 2 * r, p + 108, 2);
         break;
     }
     case MK_Q2_K:
@@ -273,32 +280,44 @@ static void pack_block(mk_format format, const uint8_t *p, int r, uint8_t *to) {
     }
 }
 
+/// Plain formats: words of one float or two 16-bit elements per row, in strips that fit the first-level cache. F16 becomes BF16.
+static void pack_plain(mk_format format, const void *const rows[MK_GROUP_ROWS], int64_t columns, uint8_t *to) {
+    enum { STRIP = 128 };
+    const int64_t width = format == MK_F32 ? 4 : 2;
+    const mk_table *kernels = mk_table_of(mk_best_isa());
+    uint8_t strip[16][STRIP * 4];
+    for (int64_t k = 0; k < columns; k += STRIP) {
+        const int64_t count = columns - k < STRIP ? columns - k : STRIP, words = format == MK_F32 ? count : (count + 1) / 2;
+        for (int r = 0; r < 16; r++) {
+            if (count < STRIP || !rows[r]) memset(strip[r], 0, sizeof strip[r]);
+            if (!rows[r]) continue;
+            memcpy(strip[r], (const uint8_t *)rows[r] + k * width, (size_t)(count * width));
+            if (format == MK_F16) {
+                uint16_t halves[STRIP];
+                memcpy(halves, strip[r], (size_t)(2 * count));
+                kernels->half_to_bfloat(halves, count, (uint16_t *)(void *)strip[r]);
+            }
+        }
+        for (int64_t w = 0; w < words; w++, to += 64)
+            for (int r = 0; r < 16; r++) memcpy(to + 4 * r, strip[r] + 4 * w, 4);
+    }
+}
+
 void mk_pack_group(mk_format format, const void *const rows[MK_GROUP_ROWS], int64_t columns, void *destination) {
     uint8_t *to = destination;
     int elements = mk_block_elements(format), bytes = mk_block_bytes(format);
     size_t total = mk_packed_group_bytes(format, columns);
     if (elements == 1) {
-        bool whole = true;
-        for (int r = 0; r < 16; r++) whole = whole && rows[r];
-        if (!whole || columns % 2) memset(to, 0, total);
-        for (int r = 0; r < 16; r++) {
-            const uint8_t *p = rows[r];
-            if (!p) continue;
-            if (format == MK_F32) for (int64_t k = 0; k < columns; k++) memcpy(to + 64 * k + 4 * r, p + 4 * k, 4);
-            else if (format == MK_BF16) for (int64_t k = 0; k < columns; k++) memcpy(to + 64 * (k / 2) + 4 * r + 2 * (k % 2), p + 2 * k, 2);
-            else for (int64_t k = 0; k < columns; k++) {
-                uint16_t v = to_bfloat(half(p + 2 * k));
-                memcpy(to + 64 * (k / 2) + 4 * r + 2 * (k % 2), &v, 2);
-            }
-        }
+        pack_plain(format, rows, columns, to);
         return;
     }
-    int64_t blocks = columns / elements;
-    size_t size = blocks ? total / (size_t)blocks : 0;
-    for (int64_t b = 0; b < blocks; b++, to += size) {
-        memset(to, 0, size);
+    const int64_t blocks = columns / elements, paired = paired_size(format);
+    const int64_t size = paired || !blocks ? paired : (int64_t)total / blocks;
+    memset(to, 0, total);
+    for (int64_t b = 0; b < blocks; b++) {
+        uint8_t *data = to + (paired ? paired_data(b, size) : b * size), *halves = data + (paired ? paired_halves(b, blocks, size) : 0);
         for (int r = 0; r < 16; r++)
-            if (rows[r]) pack_block(format, (const uint8_t *)rows[r] + b * bytes, r, to);
+            if (rows[r]) pack_block(format, (const uint8_t *)rows[r] + b * bytes, r, data, halves);
     }
     // A missing row has offset-coded zeros nowhere: its scales are zero, so whatever its data says counts nothing.
 }

@@ -17,74 +17,89 @@ typedef struct {
 #define Q256_SUMS16(T) (const int16_t *)(x + 260 * (T))
 #define Q256_SUMS32(T) (const int16_t *)(x + 292 * (T))
 
-/// Dots of 32 elements (8 words) with up to 4 tokens at once: chains long enough to hide the latency of the dot instruction.
-#define DOT_TOKENS(T, W, ACT, START, DOT, BODY)                                                        \
-    _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                         \
+/// Dots of the words FROM ..< TO with up to 4 tokens at once, then BODY per token. Integer sums are exact in any order, so that one or
+/// two tokens split theirs into four chains: long enough to hide the latency of the dot instruction either way.
+#define DOT_WORDS(T, W, FROM, TO, ACT, START, DOT, BODY)                                               \
+    _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                           \
         vi i0, i1, i2, i3;                                                                             \
         const int8_t *a0 = (const int8_t *)(ACT) + 32 * t0;                                            \
         i0 = START(t0);                                                                                \
-        if (t0 + 1 < (T)) i1 = START(t0 + 1);                                                          \
-        if (t0 + 2 < (T)) i2 = START(t0 + 2);                                                          \
-        if (t0 + 3 < (T)) i3 = START(t0 + 3);                                                          \
-        _Pragma("clang loop unroll(full)") for (int g = 0; g < 8; g++) {                             \
-            i0 = DOT(i0, (W)[g], a0 + 4 * g);                                                          \
-            if (t0 + 1 < (T)) i1 = DOT(i1, (W)[g], a0 + 32 + 4 * g);                                   \
-            if (t0 + 2 < (T)) i2 = DOT(i2, (W)[g], a0 + 64 + 4 * g);                                   \
-            if (t0 + 3 < (T)) i3 = DOT(i3, (W)[g], a0 + 96 + 4 * g);                                   \
+        if ((T) <= 2) {                                                                                \
+            i1 = (T) == 2 ? START(t0 + 1) : vi_zero();                                                 \
+            i2 = vi_zero();                                                                            \
+            i3 = vi_zero();                                                                            \
+            _Pragma("clang loop unroll(full)") for (int g = (FROM); g < (TO); g += 2) {                \
+                if ((T) == 2) {                                                                        \
+                    i0 = DOT(i0, (W)[g], a0 + 4 * g);                                                  \
+                    i1 = DOT(i1, (W)[g], a0 + 32 + 4 * g);                                             \
+                    i2 = DOT(i2, (W)[g + 1], a0 + 4 * g + 4);                                          \
+                    i3 = DOT(i3, (W)[g + 1], a0 + 32 + 4 * g + 4);                                     \
+                } else if (g % 4 == 0) {                                                               \
+                    i0 = DOT(i0, (W)[g], a0 + 4 * g);                                                  \
+                    i1 = DOT(i1, (W)[g + 1], a0 + 4 * g + 4);                                          \
+                } else {                                                                               \
+                    i2 = DOT(i2, (W)[g], a0 + 4 * g);                                                  \
+                    i3 = DOT(i3, (W)[g + 1], a0 + 4 * g + 4);                                          \
+                }                                                                                      \
+            }                                                                                          \
+            if ((T) == 2) {                                                                            \
+                i0 = vi_add(i0, i2);                                                                   \
+                i1 = vi_add(i1, i3);                                                                   \
+            } else {                                                                                   \
+                i0 = vi_add(vi_add(i0, i1), vi_add(i2, i3));                                           \
+            }                                                                                          \
+        } else {                                                                                       \
+            if (t0 + 1 < (T)) i1 = START(t0 + 1);                                                      \
+            if (t0 + 2 < (T)) i2 = START(t0 + 2);                                                      \
+            if (t0 + 3 < (T)) i3 = START(t0 + 3);                                                      \
+            _Pragma("clang loop unroll(full)") for (int g = (FROM); g < (TO); g++) {                   \
+                i0 = DOT(i0, (W)[g], a0 + 4 * g);                                                      \
+                if (t0 + 1 < (T)) i1 = DOT(i1, (W)[g], a0 + 32 + 4 * g);                               \
+                if (t0 + 2 < (T)) i2 = DOT(i2, (W)[g], a0 + 64 + 4 * g);                               \
+                if (t0 + 3 < (T)) i3 = DOT(i3, (W)[g], a0 + 96 + 4 * g);                               \
+            }                                                                                          \
         }                                                                                              \
         { const int t = t0; const vi dot = i0; BODY }                                                  \
         if (t0 + 1 < (T)) { const int t = t0 + 1; const vi dot = i1; BODY }                            \
         if (t0 + 2 < (T)) { const int t = t0 + 2; const vi dot = i2; BODY }                            \
         if (t0 + 3 < (T)) { const int t = t0 + 3; const vi dot = i3; BODY }                            \
     }
-
-/// The same for one half (16 elements, 4 words from word H on).
-#define DOT_HALF(T, W, H, ACT, START, BODY)                                                            \
-    _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                         \
-        vi i0, i1, i2, i3;                                                                             \
-        const int8_t *a0 = (const int8_t *)(ACT) + 32 * t0;                                            \
-        i0 = START(t0);                                                                                \
-        if (t0 + 1 < (T)) i1 = START(t0 + 1);                                                          \
-        if (t0 + 2 < (T)) i2 = START(t0 + 2);                                                          \
-        if (t0 + 3 < (T)) i3 = START(t0 + 3);                                                          \
-        _Pragma("clang loop unroll(full)") for (int g = (H); g < (H) + 4; g++) {                     \
-            i0 = vi_dot(i0, (W)[g], a0 + 4 * g);                                                       \
-            if (t0 + 1 < (T)) i1 = vi_dot(i1, (W)[g], a0 + 32 + 4 * g);                                \
-            if (t0 + 2 < (T)) i2 = vi_dot(i2, (W)[g], a0 + 64 + 4 * g);                                \
-            if (t0 + 3 < (T)) i3 = vi_dot(i3, (W)[g], a0 + 96 + 4 * g);                                \
-        }                                                                                              \
-        { const int t = t0; const vi dot = i0; BODY }                                                  \
-        if (t0 + 1 < (T)) { const int t = t0 + 1; const vi dot = i1; BODY }                            \
-        if (t0 + 2 < (T)) { const int t = t0 + 2; const vi dot = i2; BODY }                            \
-        if (t0 + 3 < (T)) { const int t = t0 + 3; const vi dot = i3; BODY }                            \
-    }
+#define DOT_TOKENS(T, W, ACT, START, DOT, BODY) DOT_WORDS(T, W, 0, 8, ACT, START, DOT, BODY)
+#define DOT_HALF(T, W, H, ACT, START, BODY) DOT_WORDS(T, W, H, (H) + 4, ACT, START, vi_dot, BODY)
 
 #define ZERO_START(t) vi_zero()
 #define GIVEN_START(t) vi_set(start[(t)])
+
+/// Bytes that weights are fetched ahead of their use. Fetches are spread evenly over the work: a burst fills the line buffers and stalls.
+#define AHEAD 4096
+#define FAR_AHEAD 8192  // formats that jump about in their super-block
+INLINE void fetch(const uint8_t *w, int from, int to) {
+    _Pragma("clang loop unroll(full)") for (int line = (from + 63) / 64 * 64; line < to; line += 64) prefetch(w + AHEAD + line);
+}
 
 // Where an instruction set differs from the one below in bfloat16 alone, MK_ONLY_BF16 compiles just that product.
 #ifndef MK_ONLY_BF16
 // --------------------------------------------------------------------------------------------------- blocks of 32, one input scale each
 
-/// Unpacks the 8 words of one block; `size`, `scales`: layout of the format.
-#define BLOCK32(NAME, SIZE, SCALES, UNPACK, DOT, START, MIN)                                           \
+/// SIZE: bytes of data; SCALES: where the block's scales are; STEP: from this block to the next.
+#define BLOCK32(NAME, STEP_MOST, SCALES, STEP, UNPACK, DOT, START, MIN)                                           \
     INLINE void group_##NAME(const int T, const product_tile *p, vf *acc) {                            \
         const uint8_t *w = p->weights, *x = p->input;                                                  \
         const int32_t *start = p->starts;                                                              \
         const float *sums = p->starts;                                                                 \
         (void)start; (void)sums;                                                                       \
         for (int64_t b = 0, blocks = p->columns / 32; b < blocks; b++) {                               \
-            for (int line = 0; line < SIZE; line += 64) prefetch(w + 2304 + line);         \
+            fetch(w, 0, STEP_MOST);                                                                    \
             vb word[8];                                                                                \
             UNPACK                                                                                     \
-            const vf scale = vf_load_f16((const uint16_t *)(w + SCALES));                              \
+            const vf scale = vf_load_f16((const uint16_t *)(w + SCALES));                                  \
             const float *scales = (const float *)(x + 32 * T);                                         \
             MIN(LOAD)                                                                                  \
             DOT_TOKENS(T, word, x, START, DOT, {                                                       \
                 acc[t] = vf_fma(vf_from_i(dot), vf_mul(scale, vf_set(scales[t])), acc[t]);             \
                 MIN(APPLY)                                                                             \
             })                                                                                         \
-            w += SIZE;                                                                                 \
+            w += STEP;                                                                                 \
             x += Q32_TOKEN * T;                                                                        \
             start += T;                                                                                \
             sums += T;                                                                                 \
@@ -106,11 +121,11 @@ typedef struct {
 #define FIFTH(AT) _Pragma("clang loop unroll(full)") for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + AT + 8 * g, 16);
 #define BYTES _Pragma("clang loop unroll(full)") for (int g = 0; g < 8; g++) word[g] = vb_load(w + 64 * g);
 
-BLOCK32(q4_0, Q4_0_SIZE, Q4_0_SCALES, NIBBLES, vi_dot, GIVEN_START, NO_MIN)
-BLOCK32(q4_1, Q4_1_SIZE, Q4_1_SCALES, NIBBLES, vi_dot, ZERO_START, MIN_4_1)
-BLOCK32(q5_0, Q5_0_SIZE, Q5_0_SCALES, NIBBLES FIFTH(Q5_0_BITS), vi_dot, GIVEN_START, NO_MIN)
-BLOCK32(q5_1, Q5_1_SIZE, Q5_1_SCALES, NIBBLES FIFTH(Q5_1_BITS), vi_dot, ZERO_START, MIN_5_1)
-BLOCK32(q8_0, Q8_0_SIZE, Q8_0_SCALES, BYTES, vi_dot8, GIVEN_START, NO_MIN)
+BLOCK32(q4_0, Q4_0_SIZE + 32, paired_halves(b, blocks, Q4_0_SIZE), Q4_0_SIZE + b % 2 * 64, NIBBLES, vi_dot, GIVEN_START, NO_MIN)
+BLOCK32(q4_1, Q4_1_SIZE, Q4_1_SCALES, Q4_1_SIZE, NIBBLES, vi_dot, ZERO_START, MIN_4_1)
+BLOCK32(q5_0, Q5_0_SIZE + 32, paired_halves(b, blocks, Q5_0_SIZE), Q5_0_SIZE + b % 2 * 64, NIBBLES FIFTH(Q5_0_BITS), vi_dot, GIVEN_START, NO_MIN)
+BLOCK32(q5_1, Q5_1_SIZE, Q5_1_SCALES, Q5_1_SIZE, NIBBLES FIFTH(Q5_1_BITS), vi_dot, ZERO_START, MIN_5_1)
+BLOCK32(q8_0, Q8_0_SIZE + 32, paired_halves(b, blocks, Q8_0_SIZE), Q8_0_SIZE + b % 2 * 64, BYTES, vi_dot8, GIVEN_START, NO_MIN)
 
 // --------------------------------------------------------------------------------------------- super-blocks of 256, one input scale each
 
@@ -128,7 +143,6 @@ INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *a
     const uint8_t *w = p->weights, *x = p->input;
     const int size = five ? Q5_K_SIZE : Q4_K_SIZE;
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
-        for (int line = 0; line < size; line += 64) prefetch(w + size + line);
         uint8_t six[256];
         unpack_six(w + (five ? Q5_K_SIX : Q4_K_SIX), six);
         const vf d = vf_load_f16((const uint16_t *)(w + (five ? Q5_K_D : Q4_K_D)));
@@ -138,6 +152,7 @@ INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *a
             vb word[8];
             const uint8_t *chunk = w + 512 * c;
             const int8_t *q = (const int8_t *)x + 64 * T * c;
+            fetch(w + size / 4 * c, 0, size / 8);
             for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(chunk + 64 * g), 0, 15);
             if (five) for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + Q5_K_BITS + 128 * c + 8 * g, 16);
             const uint8_t *at = six + (c >> 1) * 128 + (c & 1) * 16;  // SIX_AT(0, 2c)
@@ -146,6 +161,7 @@ INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *a
             for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(chunk + 64 * g), 4, 15);
             if (five) for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + Q5_K_BITS + 128 * c + 64 + 8 * g, 16);
             scale = vf_mul(d, vf_load_u8(at + 64));
+            fetch(w + size / 4 * c, size / 8, size / 4);
             DOT_TOKENS(T, word, q + 32 * T, ZERO_START, vi_dot, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })
         }
         const vf dmin = vf_load_f16((const uint16_t *)(w + (five ? Q5_K_DMIN : Q4_K_DMIN)));
@@ -171,8 +187,7 @@ INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
     const uint8_t *w = p->weights, *x = p->input;
     const int32_t *start = p->starts;
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
-        for (int line = 0; line < Q6_K_SIZE; line += 64) prefetch(w + Q6_K_SIZE + line);
-        const vf d = vf_load_f16((const uint16_t *)(w + Q6_K_D));
+        const vf d = vf_load_f16((const uint16_t *)(w + paired_halves(s, blocks, Q6_K_SIZE)));
         vf part[TILE];
         for (int t = 0; t < T; t++) part[t] = vf_zero();
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
@@ -180,6 +195,7 @@ INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
 #define Q6_BLOCK(J)                                                                                                        \
     {                                                                                                                      \
         vb word[8];                                                                                                        \
+        fetch(w + FAR_AHEAD - AHEAD + 1664 * half, 416 * (J), 416 * (J) + 416);                                                                \
         for (int g = 0; g < 8; g++)                                                                                        \
             word[g] = vb_or(vb_bits(vb_load(low + 64 * (g + 8 * ((J) & 1))), (J) / 2 * 4, 15),                             \
                             vb_shift_left(vb_bits(vb_load(high + 64 * g), 2 * (J), 3), 4));                                \
@@ -196,7 +212,7 @@ INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
         }
         const float *scales = Q256_SCALES(T);
         _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[t] = vf_fma(part[t], vf_set(scales[t]), acc[t]);
-        w += Q6_K_SIZE;
+        w += Q6_K_SIZE + s % 2 * 64;
         x += Q256_TOKEN * T;
     }
 }
@@ -208,13 +224,14 @@ INLINE void group_q3_K(const int T, const product_tile *p, vf *acc) {
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
         uint8_t six[256];
         unpack_six(w + Q3_K_SIX, six);
-        const vf d = vf_load_f16((const uint16_t *)(w + Q3_K_D)), offset = vf_set(32);
+        const vf d = vf_load_f16((const uint16_t *)(w + paired_halves(s, blocks, Q3_K_SIZE))), offset = vf_set(32);
         vf part[TILE];
         for (int t = 0; t < T; t++) part[t] = vf_zero();
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
 #define Q3_BLOCK(J)                                                                                                        \
     {                                                                                                                      \
         vb word[8];                                                                                                        \
+        fetch(w + FAR_AHEAD - AHEAD + 864 * half, 216 * (J), 216 * (J) + 216);                                                                 \
         for (int g = 0; g < 8; g++) {                                                                                      \
             vb bits = vb_load(w + Q3_K_BITS + 64 * g);                                                                     \
             vb high = half ? vb_bits(bits, (J) + 4, 1) : vb_bits(bits, (J), 1);                                            \
@@ -233,7 +250,7 @@ INLINE void group_q3_K(const int T, const product_tile *p, vf *acc) {
         }
         const float *scales = Q256_SCALES(T);
         _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[t] = vf_fma(part[t], vf_set(scales[t]), acc[t]);
-        w += Q3_K_SIZE;
+        w += Q3_K_SIZE + s % 2 * 64;
         x += Q256_TOKEN * T;
     }
 }
@@ -255,6 +272,7 @@ INLINE void group_q2_K(const int T, const product_tile *p, vf *acc) {
 #define Q2_BLOCK(J)                                                                                                        \
     {                                                                                                                      \
         vb word[8];                                                                                                        \
+        fetch(w + FAR_AHEAD - AHEAD + 672 * half, 168 * (J), 168 * (J) + 168);                                                                 \
         for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(w + 512 * half + 64 * g), 2 * (J), 3);                       \
         const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
         const uint8_t *at = scales4 + 16 * (8 * half + 2 * (J));                                                           \
@@ -314,7 +332,7 @@ INLINE vf vf_dot_bf16(vf acc, const uint8_t *w, const uint8_t *x) {
 INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
     for (int64_t k = 0, pairs = (columns + 1) / 2; k < pairs; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
-            prefetch(w + g * stride + 2048);
+            prefetch(w + g * stride + AHEAD);
             _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_dot_bf16(acc[g * T + t], w + g * stride, x + 4 * t);
         }
     }
@@ -324,7 +342,7 @@ INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stri
 INLINE void groups_f32(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
     for (int64_t k = 0; k < columns; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
-            prefetch(w + g * stride + 2048);
+            prefetch(w + g * stride + AHEAD);
             const vf v = vf_load((const float *)(w + g * stride));
             _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_fma(v, vf_set(((const float *)x)[t]), acc[g * T + t]);
         }
@@ -352,7 +370,9 @@ static void prepare_starts(mk_format format, const uint8_t *x, int T, int64_t co
         int offset = format == MK_Q4_0 ? 8 : format == MK_Q5_0 ? 16 : Q8_OFFSET;
         for (int64_t b = 0; b < columns / 32; b++, x += Q32_TOKEN * T) {
             const int32_t *sum = (const int32_t *)(x + 36 * T);
-            for (int t = 0; t < T; t++) *start++ = -offset * sum[t];
+            if (T == TILE && TILE == 16) vi_store(start, vi_scale(vi_load(sum), -offset));
+            else for (int t = 0; t < T; t++) start[t] = -offset * sum[t];
+            start += T;
         }
         break;
     }

@@ -17,7 +17,11 @@ typedef struct {
     void (*attention)(const mk_attention_call *, void *);
     double (*peak_loop)(mk_input, int64_t);
     uint64_t (*read)(const void *, size_t);
+    void (*half_to_bfloat)(const uint16_t *, int64_t, uint16_t *);
 } mk_table;
+
+/// The table of an instruction set; dispatch.c.
+const mk_table *mk_table_of(mk_isa isa);
 
 extern const mk_table mk_table_scalar;
 #if defined(__x86_64__)

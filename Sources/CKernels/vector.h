@@ -44,6 +44,10 @@ INLINE vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 INLINE vf vf_where_greater(vf a, vf b, vf value, vf other) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), other, value); }
 INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
 INLINE vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
+INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+INLINE vi vi_load(const int32_t *p) { return _mm512_loadu_si512(p); }
+INLINE void vi_store(int32_t *p, vi v) { _mm512_storeu_si512(p, v); }
+INLINE vi vi_scale(vi a, int32_t n) { return _mm512_mullo_epi32(a, _mm512_set1_epi32(n)); }
 INLINE vi vi_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 INLINE vi vi_or_shift16(vi low, vi high) { return _mm512_or_si512(low, _mm512_slli_epi32(high, 16)); }
 INLINE vb vb_load(const uint8_t *p) { return _mm512_loadu_si512(p); }
@@ -124,6 +128,10 @@ INLINE vf vf_where_greater(vf x, vf y, vf value, vf other) {
 }
 INLINE vi vi_zero(void) { return (vi){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 INLINE vi vi_set(int32_t x) { return (vi){_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+INLINE vi vi_add(vi x, vi y) { return (vi){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+INLINE vi vi_load(const int32_t *p) { return (vi){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 8))}; }
+INLINE void vi_store(int32_t *p, vi v) { _mm256_storeu_si256((__m256i *)p, v.a); _mm256_storeu_si256((__m256i *)(p + 8), v.b); }
+INLINE vi vi_scale(vi x, int32_t n) { return (vi){_mm256_mullo_epi32(x.a, _mm256_set1_epi32(n)), _mm256_mullo_epi32(x.b, _mm256_set1_epi32(n))}; }
 INLINE vi vi_or_shift16(vi low, vi high) {
     return (vi){_mm256_or_si256(low.a, _mm256_slli_epi32(high.a, 16)), _mm256_or_si256(low.b, _mm256_slli_epi32(high.b, 16))};
 }
@@ -223,6 +231,10 @@ INLINE vf vf_scale2(vf x, vf n) { LANES x.v[i] = ldexpf(x.v[i], (int)n.v[i]); re
 INLINE vf vf_where_greater(vf a, vf b, vf value, vf other) { LANES other.v[i] = a.v[i] > b.v[i] ? value.v[i] : other.v[i]; return other; }
 INLINE vi vi_zero(void) { vi r; LANES r.v[i] = 0; return r; }
 INLINE vi vi_set(int32_t x) { vi r; LANES r.v[i] = x; return r; }
+INLINE vi vi_add(vi a, vi b) { LANES a.v[i] += b.v[i]; return a; }
+INLINE vi vi_load(const int32_t *p) { vi r; memcpy(r.v, p, 64); return r; }
+INLINE void vi_store(int32_t *p, vi v) { memcpy(p, v.v, 64); }
+INLINE vi vi_scale(vi a, int32_t n) { LANES a.v[i] *= n; return a; }
 INLINE vi vi_load_u8(const uint8_t *p) { vi r; LANES r.v[i] = p[i]; return r; }
 INLINE vi vi_or_shift16(vi low, vi high) { LANES low.v[i] |= (int32_t)((uint32_t)high.v[i] << 16); return low; }
 INLINE vb vb_load(const uint8_t *p) { vb r; memcpy(r.v, p, 64); return r; }

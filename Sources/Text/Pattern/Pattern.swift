@@ -15,6 +15,8 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
     private static let maximumAlternatives = 32
     private static let minimumBudget = 4096
     private static let budgetPerByte = 64
+    /// What `run` returns when its budget is spent; -1 is "no match".
+    private static let gaveUp = -2
 
     init(_ source: String) throws(PatternError) {
         var parser = PatternParser(source)
@@ -92,9 +94,11 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
         if state.isCareful {
             return attemptCarefully(alternative, text, lower, position, upper, &state)
         }
-        let end = run(fast, fastStarts[alternative], text, lower, position, upper, &state, careful: false)
-        if state.steps > Self.minimumBudget && state.steps / Self.budgetPerByte > upper - lower { beCareful(lower, upper, &state) }
-        return end
+        let limit = Self.minimumBudget + (upper - lower).multipliedReportingOverflow(by: Self.budgetPerByte).partialValue
+        let end = run(fast, fastStarts[alternative], text, lower, position, upper, &state, careful: false, limit: limit)
+        if end != Self.gaveUp && state.steps <= limit { return end }
+        beCareful(lower, upper, &state)
+        return end == Self.gaveUp ? attemptCarefully(alternative, text, lower, position, upper, &state) : end
     }
 
     private func beCareful(_ lower: Int, _ upper: Int, _ state: inout PatternState) {
@@ -106,7 +110,7 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
     private func attemptCarefully(
         _ alternative: Int, _ text: UnsafePointer<UInt8>, _ lower: Int, _ position: Int, _ upper: Int, _ state: inout PatternState
     ) -> Int {
-        let end = run(careful, carefulStarts[alternative], text, lower, position, upper, &state, careful: true)
+        let end = run(careful, carefulStarts[alternative], text, lower, position, upper, &state, careful: true, limit: .max)
         if end >= 0 {
             // What was visited on the way to a match did not fail; only positions from its end on are visited again.
             for bit in (end - lower) * careful.count..<(end - lower + 1) * careful.count { state.failed[bit / 64] &= ~(1 << UInt64(bit % 64)) }
@@ -114,21 +118,22 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
         return end
     }
 
-    /// Runs a program; returns where the match ends, or -1.
+    /// Runs a program; returns where the match ends, -1, or `gaveUp`.
     private func run(
         _ program: [PatternInstruction], _ start: Int, _ text: UnsafePointer<UInt8>, _ lower: Int, _ from: Int, _ upper: Int,
-        _ state: inout PatternState, careful: Bool
+        _ state: inout PatternState, careful: Bool, limit: Int
     ) -> Int {
         program.withUnsafeBufferPointer { program in
             tables.withUnsafeBufferPointer { tables in
-                Self.run(program, tables, start, text, lower, from, upper, &state, careful: careful)
+                Self.run(program, tables, start, text, lower, from, upper, &state, careful: careful, limit: limit)
             }
         }
     }
 
     private static func run(
         _ program: UnsafeBufferPointer<PatternInstruction>, _ tables: UnsafeBufferPointer<ScalarTable>, _ start: Int,
-        _ text: UnsafePointer<UInt8>, _ lower: Int, _ from: Int, _ upper: Int, _ state: inout PatternState, careful: Bool
+        _ text: UnsafePointer<UInt8>, _ lower: Int, _ from: Int, _ upper: Int, _ state: inout PatternState, careful: Bool,
+        limit: Int
     ) -> Int {
         let base = state.stack.count
         var counter = start
@@ -191,7 +196,11 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
                 succeeds = isIn(tables[Int(instruction.set)], text, lower, position) != instruction.negative
                 counter += 1
             case .lookAhead:
-                let end = run(program, tables, counter + 1, text, lower, position, upper, &state, careful: false)
+                let end = run(program, tables, counter + 1, text, lower, position, upper, &state, careful: false, limit: limit)
+                if end == gaveUp {
+                    state.stack.removeLast(state.stack.count - base)
+                    return gaveUp
+                }
                 succeeds = (end >= 0) != instruction.negative
                 counter = Int(instruction.a)
             case .textStart:
@@ -222,6 +231,10 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
             if succeeds { continue }
             guard state.stack.count > base else { return -1 }
             state.steps += 1
+            if state.steps > limit {
+                state.stack.removeLast(state.stack.count - base)
+                return gaveUp
+            }
             let top = state.stack.count - 1
             let resumption = state.stack[top]
             counter = Int(resumption.instruction)

@@ -52,7 +52,8 @@ enum UnicodeProperties {
 
     /// Shared tables, never deallocated.
     static let spaceTable = ScalarTable(space)
-    static let wordTable = ScalarTable(word)
+    /// With the joiners, which single-word tokens count as part of a word.
+    static let wordTable = ScalarTable(word | ScalarSet(0x200C...0x200D))
     static let markTable = ScalarTable(marks)
 
     /// 'gap,length;' in hexadecimal.

@@ -75,7 +75,7 @@ extension TokenizerDefinition {
             case "Punctuation": result.append(.punctuation(step["behavior"] == nil ? .isolated : try behavior(step)))
             case "Metaspace": result.append(try metaspace(step))
             case "WhitespaceSplit": result.append(.whitespaceSplit)
-            case "Whitespace": result.append(.pattern(#"\w+|[^\w\s]+"#, .removed, inverted: true))
+            case "Whitespace": result.append(.pattern(#"[\w\u200C\u200D]+|[^\w\s\u200C\u200D]+"#, .removed, inverted: true))
             case "CharDelimiterSplit": result.append(.literal(try text(step, "delimiter"), .removed, inverted: false))
             case "BertPreTokenizer": result += [.whitespaceSplit, .punctuation(.isolated)]
             default: throw TokenizerError("the pre-tokenizer \"\(type)\" is not supported")

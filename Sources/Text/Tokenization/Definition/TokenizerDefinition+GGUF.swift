@@ -95,6 +95,8 @@ extension TokenizerDefinition {
             let content = fields.tokens[id]
             if content.isEmpty { continue }
             var token = AddedToken(id: Int32(truncatingIfNeeded: id), content: content, isSpecial: kind != .userDefined)
+            // A converter may have called them anything: what starts or ends a text steers the model.
+            if [beginID, endID].contains(token.id) || ["<s>", "</s>"].contains(content) { token.isSpecial = true }
             if isPhi3 { token.stripsRight = !["<unk>", "<s>", "<|endoftext|>"].contains(content) && (kind == .control || content == "</s>") }
             addedTokens.append(token)
         }

@@ -51,9 +51,9 @@ extension TokenizerDefinition {
         findOtherEnds()
     }
 
-    private static func identifier(_ json: JSON, _ what: String) throws(TokenizerError) -> Int32 {
+    private static func identifier(_ json: JSON, _ what: @autoclosure () -> String) throws(TokenizerError) -> Int32 {
         guard let value = json.int, value >= 0, value < maximumIDs else {
-            throw TokenizerError("\(what) is \(shown(json)); a whole number below \(maximumIDs) is expected")
+            throw TokenizerError("\(what()) is \(shown(json)); a whole number below \(maximumIDs) is expected")
         }
         return Int32(value)
     }

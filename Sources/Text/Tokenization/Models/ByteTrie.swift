@@ -14,7 +14,7 @@ struct ByteTrie: Sendable {
     }
 
     /// Enters a key that is not empty; of equal keys the first value stays.
-    mutating func insert(_ key: UnsafeBufferPointer<UInt8>, value: Int32) throws(TokenizerError) {
+    mutating func insert(_ key: some Sequence<UInt8>, value: Int32) throws(TokenizerError) {
         var node: Int32 = 0
         for byte in key {
             var child = step(node, byte)

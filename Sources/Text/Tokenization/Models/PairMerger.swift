@@ -4,6 +4,8 @@
 /// takes n log n steps. Owned by one thread at a time; the buffers are reused.
 struct PairMerger {
     private static let shortLimit = 40
+    /// A symbol that was merged into the one before it.
+    private static let dead = Int32.min
 
     /// The symbols of the word: filled by the caller, merged in place by `merge`.
     var symbols: [Int32] = []
@@ -12,15 +14,8 @@ struct PairMerger {
     private var merged: [Int32] = []
     private var next: [Int32] = []
     private var previous: [Int32] = []
-    private var heap: [Candidate] = []
-
-    private struct Candidate {
-        /// Rank, then position.
-        var key: UInt64
-        var left: Int32
-        var right: Int32
-        var merged: Int32
-    }
+    /// Rank, then position. An entry whose pair has changed since is stale and skipped.
+    private var heap: [UInt64] = []
 
     mutating func merge(_ table: PairTable) {
         if symbols.count < 2 { return }
@@ -74,18 +69,21 @@ struct PairMerger {
             next.append(index + 1 < count ? Int32(truncatingIfNeeded: index + 1) : -1)
             if index + 1 < count { offer(index, index + 1, table) }
         }
-        for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index) }
+        heap.withUnsafeMutableBufferPointer { heap in
+            for index in stride(from: (heap.count + 2) / 4, through: 0, by: -1) where index < heap.count { Self.sink(heap, index) }
+        }
         while let best = takeFirst() {
-            let at = Int(best.key & 0xFFFF_FFFF)
-            guard symbols[at] == best.left, next[at] >= 0 else { continue }
+            let at = Int(best & 0xFFFF_FFFF)
+            guard symbols[at] != Self.dead, next[at] >= 0 else { continue }
             let after = Int(next[at])
-            guard symbols[after] == best.right else { continue }
-            symbols[at] = best.merged
-            symbols[after] = Int32.min
+            let found = table.find(symbols[at], symbols[after])
+            guard found.rank == UInt32(truncatingIfNeeded: best >> 32) else { continue }
+            symbols[at] = found.merged
+            symbols[after] = Self.dead
             next[at] = next[after]
             if next[after] >= 0 { previous[Int(next[after])] = Int32(truncatingIfNeeded: at) }
-            if previous[at] >= 0, offer(Int(previous[at]), at, table) { rise(heap.count - 1) }
-            if next[at] >= 0, offer(at, Int(next[at]), table) { rise(heap.count - 1) }
+            if previous[at] >= 0, offer(Int(previous[at]), at, table) { rise() }
+            if next[at] >= 0, offer(at, Int(next[at]), table) { rise() }
         }
         var kept = 0
         var index = 0
@@ -102,49 +100,54 @@ struct PairMerger {
     private mutating func offer(_ left: Int, _ right: Int, _ table: PairTable) -> Bool {
         let found = table.find(symbols[left], symbols[right])
         if found.rank == PairTable.noRank { return false }
-        heap.append(
-            Candidate(
-                key: UInt64(found.rank) << 32 | UInt64(UInt32(truncatingIfNeeded: left)), left: symbols[left], right: symbols[right],
-                merged: found.merged))
+        heap.append(UInt64(found.rank) << 32 | UInt64(UInt32(truncatingIfNeeded: left)))
         return true
     }
 
-    private mutating func rise(_ start: Int) {
+    // The heap has four children per entry: half the levels, and the children share a cache line.
+
+    /// Moves the last entry up to its place.
+    private mutating func rise() {
         heap.withUnsafeMutableBufferPointer { heap in
-            var index = start
-            let candidate = heap[index]
+            var index = heap.count - 1
+            let entry = heap[index]
             while index > 0 {
-                let parent = (index - 1) / 2
-                if heap[parent].key <= candidate.key { break }
+                let parent = (index - 1) / 4
+                if heap[parent] <= entry { break }
                 heap[index] = heap[parent]
                 index = parent
             }
-            heap[index] = candidate
+            heap[index] = entry
         }
     }
 
-    private mutating func sink(_ start: Int) {
-        heap.withUnsafeMutableBufferPointer { heap in
-            var index = start
-            let candidate = heap[index]
-            while true {
-                var child = 2 * index + 1
-                if child >= heap.count { break }
-                if child + 1 < heap.count, heap[child + 1].key < heap[child].key { child += 1 }
-                if candidate.key <= heap[child].key { break }
-                heap[index] = heap[child]
-                index = child
+    private static func sink(_ heap: UnsafeMutableBufferPointer<UInt64>, _ start: Int) {
+        var index = start
+        let entry = heap[index]
+        while true {
+            let first = 4 * index + 1
+            if first >= heap.count { break }
+            var least = first
+            var child = first + 1
+            while child < min(first + 4, heap.count) {
+                if heap[child] < heap[least] { least = child }
+                child += 1
             }
-            heap[index] = candidate
+            if entry <= heap[least] { break }
+            heap[index] = heap[least]
+            index = least
         }
+        heap[index] = entry
     }
 
-    private mutating func takeFirst() -> Candidate? {
+    private mutating func takeFirst() -> UInt64? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {
-            heap[0] = last
-            sink(0)
+            heap.withUnsafeMutableBufferPointer { heap in
+                heap[0] = last
+                Self.sink(heap, 0)
+            }
         }
         return first
     }

@@ -28,11 +28,7 @@ struct UnigramModel: Sendable {
         for id in 0..<table.count where isPiece(id) {
             let bytes = table.withPiece(id) { [UInt8]($0) }
             if bytes.isEmpty { continue }
-            let copy = bytes
-            let result = copy.withUnsafeBufferPointer { key in
-                Result { () throws(TokenizerError) in try trie.insert(key, value: Int32(truncatingIfNeeded: id)) }
-            }
-            try result.get()
+            try trie.insert(bytes, value: Int32(truncatingIfNeeded: id))
         }
         for score in scores where score < lowest { lowest = score }
         self.trie = trie

@@ -1,12 +1,12 @@
-/// The ids of words seen lately: direct-mapped, of fixed size, for words of up to 16 bytes and seven ids. Owned by one thread at a time.
+/// The ids of words seen lately: direct-mapped, of fixed size (1 MB), for words of up to 32 bytes and seven ids. Owned by one thread at a time.
 final class WordCache {
-    static let maximumBytes = 16
+    static let maximumBytes = 32
     static let maximumIDs = 7
     private static let size = 1 << 14
 
+    /// A cache line.
     private struct Entry {
-        var low: UInt64 = 0
-        var high: UInt64 = 0
+        var text: SIMD4<UInt64> = .zero
         /// Bytes of the word (0: free) and number of ids.
         var length: UInt16 = 0
         var count: UInt16 = 0
@@ -14,8 +14,8 @@ final class WordCache {
     }
 
     struct Key {
-        var low: UInt64
-        var high: UInt64
+        /// The bytes of the word, then zeros.
+        var text: SIMD4<UInt64>
         var length: Int
     }
 
@@ -34,27 +34,29 @@ final class WordCache {
     @inline(__always)
     static func key(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, readable: Int) -> Key {
         let length = end - start
-        var low: UInt64 = 0
-        var high: UInt64 = 0
-        if start + 16 <= readable {
+        var words = SIMD4<UInt64>.zero
+        if start + 32 <= readable {
             let raw = UnsafeRawPointer(text + start)
-            low = raw.loadUnaligned(as: UInt64.self)
+            words[0] = raw.loadUnaligned(as: UInt64.self)
             if length < 8 {
-                low &= (1 << UInt64(length * 8)) &- 1
+                words[0] &= (1 << UInt64(length * 8)) &- 1
             } else if length > 8 {
-                high = raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-                if length < 16 { high &= (1 << UInt64((length - 8) * 8)) &- 1 }
+                let last = (length - 1) / 8
+                for index in 1...last { words[index] = raw.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) }
+                if length % 8 != 0 { words[last] &= (1 << UInt64(length % 8 * 8)) &- 1 }
             }
         } else {
-            for index in 0..<min(length, 8) { low |= UInt64(text[start + index]) << UInt64(8 * index) }
-            if length > 8 { for index in 8..<length { high |= UInt64(text[start + index]) << UInt64(8 * (index - 8)) } }
+            for index in 0..<length { words[index / 8] |= UInt64(text[start + index]) << UInt64(index % 8 * 8) }
         }
-        return Key(low: low, high: high, length: length)
+        return Key(text: words, length: length)
     }
 
     @inline(__always)
     private static func place(_ key: Key) -> Int {
-        let mixed = (key.low ^ (key.high &* 0xD6E8_FEB8_6659_FD93) ^ UInt64(key.length)) &* 0x9E37_79B9_7F4A_7C15
+        var mixed = key.text[0] ^ UInt64(key.length)
+        if key.length > 8 { mixed ^= key.text[1] &* 0xD6E8_FEB8_6659_FD93 }
+        if key.length > 16 { mixed ^= key.text[2] &* 0xA076_1D64_78BD_642F ^ key.text[3] &* 0xE703_7ED1_A0B4_28DB }
+        mixed = (mixed ^ (mixed >> 32)) &* 0x9E37_79B9_7F4A_7C15
         return Int(truncatingIfNeeded: mixed >> 50)
     }
 
@@ -62,7 +64,7 @@ final class WordCache {
     @inline(__always)
     func append(_ key: Key, to ids: inout [Int32]) -> Bool {
         let entry = entries + Self.place(key)
-        guard entry.pointee.low == key.low, entry.pointee.high == key.high, Int(entry.pointee.length) == key.length else { return false }
+        guard Int(entry.pointee.length) == key.length, entry.pointee.text == key.text else { return false }
         if entry.pointee.count == 1 {
             ids.append(entry.pointee.ids.0)
             return true
@@ -77,7 +79,7 @@ final class WordCache {
     func insert(_ key: Key, _ ids: [Int32], from start: Int) {
         let count = ids.count - start
         if count > Self.maximumIDs { return }
-        var entry = Entry(low: key.low, high: key.high, length: UInt16(key.length), count: UInt16(count))
+        var entry = Entry(text: key.text, length: UInt16(key.length), count: UInt16(count))
         withUnsafeMutableBytes(of: &entry.ids) { raw in
             for index in 0..<count { raw.storeBytes(of: ids[start + index], toByteOffset: index * 4, as: Int32.self) }
         }

@@ -1,6 +1,6 @@
 /// Finds added tokens in a text: the leftmost, and of those the longest.
 struct AddedTokenMatcher: Sendable {
-    private var trie = ByteTrie()
+    private let trie: ByteTrie
     private var tokens: [TokenizerDefinition.AddedToken] = []
     /// Whether a token starts with the byte.
     private var starts = [Bool](repeating: false, count: 256)
@@ -11,18 +11,14 @@ struct AddedTokenMatcher: Sendable {
 
     /// - Parameter contents: what to search for, per token; empty ones are left out.
     init(_ tokens: [TokenizerDefinition.AddedToken], contents: [[UInt8]]) throws(TokenizerError) {
+        var trie = ByteTrie()
         for (token, content) in zip(tokens, contents) {
             guard let first = content.first else { continue }
             starts[Int(first)] = true
-            let index = Int32(truncatingIfNeeded: self.tokens.count)
-            var trie = trie
-            let result = content.withUnsafeBufferPointer { key in
-                Result { () throws(TokenizerError) in try trie.insert(key, value: index) }
-            }
-            try result.get()
-            self.trie = trie
+            try trie.insert(content, value: Int32(truncatingIfNeeded: self.tokens.count))
             self.tokens.append(token)
         }
+        self.trie = trie
     }
 
     /// Calls `text` and `token` for the parts of `lower..<upper`, from left to right.

@@ -30,12 +30,16 @@ struct DecodingTable: Sendable {
             default: break
             }
         }
+        var bytes: [UInt8] = []
+        var offsets: [UInt32] = [0]
         offsets.reserveCapacity(table.count + 1)
         bytes.reserveCapacity(table.bytes.count)
         for id in 0..<table.count {
             append(id, isFirst: false, to: &bytes)
             offsets.append(UInt32(truncatingIfNeeded: bytes.count))
         }
+        self.bytes = bytes
+        self.offsets = offsets
     }
 
     /// Appends what a token stands for.

@@ -57,7 +57,7 @@ struct NormalisationPipeline: Sendable {
 
     private static func rewritten(_ text: [UInt8], _ append: (UnsafeBufferPointer<UInt8>, inout [UInt8]) -> Void) -> [UInt8] {
         var output: [UInt8] = []
-        output.reserveCapacity(text.count + text.count / 8)
+        output.reserveCapacity(text.count + text.count / 2)
         text.withUnsafeBufferPointer { append($0, &output) }
         return output
     }
@@ -114,6 +114,12 @@ struct NormalisationPipeline: Sendable {
         guard let first = old.first else { return text }
         return rewritten(text) { text, output in
             var position = 0
+            if old.count == 1 {
+                for byte in text {
+                    if byte == first { output.append(contentsOf: new) } else { output.append(byte) }
+                }
+                return
+            }
             while position < text.count {
                 if text[position] == first, text.count - position >= old.count, old.indices.allSatisfy({ text[position + $0] == old[$0] }) {
                     output.append(contentsOf: new)
