@@ -37,7 +37,7 @@ extension Engine {
                 continuation.yield(event)
                 switch event {
                 case .finished, .failed: continuation.finish()
-                case .token: break
+                case .token, .prefilled: break
                 }
             }
             continuation.onTermination = { [weak self] reason in

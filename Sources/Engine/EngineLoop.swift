@@ -98,8 +98,15 @@ final class EngineLoop {
         }
         scheduler.complete()
         var row = 0
-        for entry in scheduler.step.entries.indices where !scheduler.step.entries[entry].logits.isEmpty {
+        for entry in scheduler.step.entries.indices {
             let scheduled = scheduler.request(ofEntry: entry)
+            if scheduler.step.entries[entry].logits.isEmpty {
+                if let generation = generations[scheduled] {
+                    let end = scheduler.step.entries[entry].start + scheduler.step.entries[entry].tokens.count
+                    generation.onEvent(.prefilled(tokens: min(end, generation.request.prompt.count), of: generation.request.prompt.count))
+                }
+                continue
+            }
             let logits = executor.logits(row: row)
             row += scheduler.step.entries[entry].logits.count
             if let generation = generations[scheduled] { advance(generation, scheduled, logits) }

@@ -50,9 +50,17 @@ struct RunCommand: ParsableCommand {
         // The prompt's bytes bound its tokens, so that packing can begin before the tokenizer is there.
         let text = try prompt.map { try promptText($0, model: model) }
         let tokens: Background<[Int32]>? = text.map { text in Background { try text.tokens(model) } }
-        let promptBound = promptTokens?.tokens.count ?? (text?.bound ?? 0)
-        let needed = promptBound + min(sampling.maxTokens ?? 0, model.contextLength)
-        let loaded = try load(model, needed: needed)
+        let bound = promptTokens?.tokens.count ?? text?.bound ?? 0
+        let needed = bound + min(sampling.maxTokens ?? 0, model.contextLength)
+        // A prompt that does not fit is refused before anything is loaded.
+        let context = try execution.contextLength(model: model, needed: needed)
+        if bound >= context {
+            let count = try promptTokens?.tokens.count ?? tokens?.value().count ?? 0
+            guard count < context else {
+                throw GenerationError.promptTooLong(prompt: count, context: context, modelContext: model.contextLength)
+            }
+        }
+        let loaded = try load(model, context: context)
         let ids = try promptTokens?.tokens ?? tokens?.value() ?? []
         var request = GenerationRequest(
             prompt: ids, sampling: sampling.parameters(defaults: model.samplingDefaults), maximumTokens: sampling.maxTokens,
@@ -70,8 +78,7 @@ struct RunCommand: ParsableCommand {
     }
 
     /// Loads with a bar where it takes long, and says what runs where.
-    func load(_ model: Model, needed: Int, sequences: Int = 1) throws -> LoadedModel {
-        let context = try execution.contextLength(model: model, needed: needed)
+    func load(_ model: Model, context: Int, sequences: Int = 1) throws -> LoadedModel {
         let options = LoadOptions(threads: execution.threadCount, contextLength: context, sequences: sequences, keyValueFormat: execution.kv.format)
         let engineOptions = EngineOptions(contextLength: context, modelContextLength: model.contextLength, sequences: max(8, sequences))
         let bar = ProgressBar("loading")

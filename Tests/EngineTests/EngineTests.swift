@@ -16,6 +16,7 @@ import Testing
         while true {
             for event in stream.next() {
                 switch event {
+                case .prefilled: break
                 case .token(let token):
                     outcome.tokens.append(token.token)
                     outcome.text += token.text

@@ -95,6 +95,13 @@ import Testing
         #expect(chat.error.contains("temperature is 9999") && chat.error.contains("prefill"))
     }
 
+    /// Without --model the bundled model answers, and ends by itself.
+    @Test func bundledModel() throws {
+        let json = try #require(try MotleyProcess(["run", "--json", "--max-tokens", "200", "What is 12 + 30?"]).jsonLines().last)
+        #expect(json["event"]?.string == "done" && json["finish_reason"]?.string == "end")
+        #expect(json["text"]?.string?.isEmpty == false)
+    }
+
     @Test func bench() throws {
         let result = try MotleyProcess([
             "bench", "--model", MotleyProcess.golden("llama-gguf-q8_0.gguf"), "--prompt", "16", "--generate", "4", "--parallel", "1,2",

@@ -42,6 +42,8 @@ public struct GenerationID: Hashable, Sendable {
 
 /// What an engine says of a request, in order: tokens, then `finished` or `failed`, which comes exactly once and last.
 public enum GenerationEvent: Sendable {
+    /// Of the prompt's tokens so many are computed; comes where a prompt takes more than one step.
+    case prefilled(tokens: Int, of: Int)
     case token(GeneratedToken)
     case finished(GenerationSummary)
     case failed(GenerationError)

@@ -20,7 +20,7 @@ public final class Model: Sendable {
     }
 
     /// Positions that can be used: the model's.
-    public var contextLength: Int { spec.contextLength }
+    public var contextLength: Int { max(1, spec.contextLength) }
 
     /// Bytes of the weights as the checkpoint stores them.
     public var weightBytes: Int { spec.formats.reduce(0) { $0 + $1.bytes } }
@@ -32,16 +32,16 @@ public final class Model: Sendable {
         try text.endTokens(listed: defaults.endOfSequence).filter { $0 >= 0 && Int($0) < spec.vocabularySize }
     }
 
-    /// What the authors advise; where they say nothing, temperature 0.8, top-k 40, top-p 0.95, min-p 0.05.
+    /// What the authors advise; greedy where they say nothing, as transformers does.
     public var samplingDefaults: SamplingParameters {
-        if defaults.isSampling == false || defaults.temperature == 0 { return SamplingParameters(repetitionPenalty: defaults.repetitionPenalty ?? 1) }
+        let repetitionPenalty = defaults.repetitionPenalty ?? 1
         let isSilent = defaults.temperature == nil && defaults.topK == nil && defaults.topP == nil && defaults.minP == nil
-        if isSilent && defaults.isSampling == nil {
-            return SamplingParameters(temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05, repetitionPenalty: defaults.repetitionPenalty ?? 1)
+        if defaults.isSampling == false || (isSilent && defaults.isSampling == nil) || defaults.temperature == 0 {
+            return SamplingParameters(repetitionPenalty: repetitionPenalty)
         }
         return SamplingParameters(
             temperature: defaults.temperature ?? 1, topK: defaults.topK ?? 50, topP: defaults.topP ?? 1, minP: defaults.minP ?? 0,
-            repetitionPenalty: defaults.repetitionPenalty ?? 1)
+            repetitionPenalty: repetitionPenalty)
     }
 
     /// The plan for these options: for now one machine, one stage, one processor, everything resident.

@@ -22,14 +22,7 @@ struct CandidateBuffer: ~Copyable {
 
     deinit { storage.deallocate() }
 
-    subscript(index: Int) -> Candidate {
-        get { storage[index] }
-        set { storage[index] = newValue }
-    }
-
-    mutating func removeAll() { count = 0 }
-
-    mutating func truncate(to newCount: Int) { count = min(count, newCount) }
+    subscript(index: Int) -> Candidate { storage[index] }
 
     mutating func append(_ candidate: Candidate) {
         storage[count] = candidate
@@ -43,17 +36,13 @@ struct CandidateBuffer: ~Copyable {
         guard let base = logits.baseAddress, limit > 0 else { return }
         let room = min(logits.count, max(2 * limit, limit + 256))
         var threshold = -Float.infinity
-        let raw = UnsafeRawPointer(base)
         var index = 0
         while index < logits.count {
-            if index + 8 <= logits.count {
-                let lanes = raw.loadUnaligned(fromByteOffset: index * 4, as: SIMD8<Float>.self)
-                if !any(lanes .> SIMD8(repeating: threshold)) {
-                    index += 8
-                    continue
-                }
+            if index + 16 <= logits.count, !LogitsReduction.anyOfSixteen(base + index, atLeast: threshold, strictly: true) {
+                index += 16
+                continue
             }
-            let end = min(index + 8, logits.count)
+            let end = min(index + 16, logits.count)
             while index < end {
                 if base[index] > threshold {
                     append(Candidate(logit: base[index], token: Int32(truncatingIfNeeded: index)))
@@ -77,19 +66,53 @@ struct CandidateBuffer: ~Copyable {
     mutating func collect(atLeast threshold: Float, of logits: UnsafeBufferPointer<Float>) {
         count = 0
         guard let base = logits.baseAddress else { return }
-        let raw = UnsafeRawPointer(base)
         var index = 0
         while index < logits.count {
-            if index + 8 <= logits.count, !any(raw.loadUnaligned(fromByteOffset: index * 4, as: SIMD8<Float>.self) .>= SIMD8(repeating: threshold)) {
-                index += 8
+            if index + 16 <= logits.count, !LogitsReduction.anyOfSixteen(base + index, atLeast: threshold, strictly: false) {
+                index += 16
                 continue
             }
-            let end = min(index + 8, logits.count)
+            let end = min(index + 16, logits.count)
             while index < end {
                 if base[index] >= threshold { append(Candidate(logit: base[index], token: Int32(truncatingIfNeeded: index))) }
                 index += 1
             }
         }
+    }
+
+    /// Sets every candidate's weight to `exp((logit - maximum) * scale)` and gives their sum: the most likely token weighs 1.
+    mutating func weigh(maximum: Float, scale: Float) -> Double {
+        var sum = 0.0
+        for index in 0..<count {
+            let weight = LogitsReduction.exponential((storage[index].logit - maximum) * scale)
+            storage[index].weight = weight
+            sum += Double(weight)
+        }
+        return sum
+    }
+
+    /// Keeps candidates that weigh at least `least`.
+    mutating func drop(below least: Float) {
+        var kept = 0
+        for index in 0..<count where storage[index].weight >= least {
+            storage[kept] = storage[index]
+            kept += 1
+        }
+        count = kept
+    }
+
+    /// The candidate at a place between 0 and 1 of all weights, laid side by side.
+    func draw(_ place: Double) -> Int32 {
+        var sum = 0.0
+        for index in 0..<count { sum += Double(storage[index].weight) }
+        var left = place * sum
+        var chosen = storage[0].token
+        for index in 0..<count where storage[index].weight > 0 {
+            chosen = storage[index].token
+            left -= Double(storage[index].weight)
+            if left < 0 { break }
+        }
+        return chosen
     }
 
     /// Moves the `limit` first candidates to the front.

@@ -26,16 +26,23 @@ enum LogitsReduction {
         return best
     }
 
-    /// Position of the first logit equal to `value`.
+    /// Whether any of sixteen logits from `pointer` on is at least `threshold` (or above it).
+    @inline(__always)
+    static func anyOfSixteen(_ pointer: UnsafePointer<Float>, atLeast threshold: Float, strictly: Bool) -> Bool {
+        let raw = UnsafeRawPointer(pointer)
+        let limit = Lanes(repeating: threshold)
+        let a = raw.loadUnaligned(as: Lanes.self)
+        let b = raw.loadUnaligned(fromByteOffset: 32, as: Lanes.self)
+        let mask = strictly ? (a .> limit) .| (b .> limit) : (a .>= limit) .| (b .>= limit)
+        let words = unsafeBitCast(mask, to: SIMD4<UInt64>.self)
+        return words[0] | words[1] | words[2] | words[3] != 0
+    }
+
+    /// Position of the first logit equal to `value`, the largest one.
     static func firstIndex(of value: Float, in logits: UnsafeBufferPointer<Float>) -> Int? {
         guard let base = logits.baseAddress else { return nil }
-        let raw = UnsafeRawPointer(base)
-        let wanted = Lanes(repeating: value)
         var index = 0
-        while index + 8 <= logits.count {
-            if any(raw.loadUnaligned(fromByteOffset: index * 4, as: Lanes.self) .== wanted) { break }
-            index += 8
-        }
+        while index + 16 <= logits.count, !anyOfSixteen(base + index, atLeast: value, strictly: false) { index += 16 }
         while index < logits.count {
             if base[index] == value { return index }
             index += 1
@@ -82,8 +89,23 @@ enum LogitsReduction {
         return sum
     }
 
-    /// e^x of one lane of `exponential(_: SIMD8)`: the same value to the bit.
-    static func exponential(_ x: Float) -> Float { exponential(SIMD8<Float>(repeating: x))[0] }
+    /// e^x as the lanes of `exponentialSum` compute it, to the bit: every operation rounds the same way.
+    @inline(__always)
+    static func exponential(_ x: Float) -> Float {
+        guard x >= -87 else { return 0 }
+        let shifter: Float = 12_582_912
+        let shifted = x * 1.442_695_04 + shifter
+        let n = shifted - shifter
+        let r = (x - n * 0.693_359_375) + n * 2.121_944_4e-4
+        var p: Float = 1.987_569_1e-4
+        p = p * r + 1.398_199_95e-3
+        p = p * r + 8.333_452e-3
+        p = p * r + 4.166_579_6e-2
+        p = p * r + 1.666_666_55e-1
+        p = p * r + 5.000_000_1e-1
+        p = p * r * r + r + 1
+        return p * Float(bitPattern: (shifted.bitPattern &- shifter.bitPattern &+ 127) << 23)
+    }
 
     /// e^x for x <= 0, to about 1 unit in the last place; 0 below -87 and for NaN. Splits x into n ln 2 + r and takes a polynomial of r.
     @inline(__always)

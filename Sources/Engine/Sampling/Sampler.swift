@@ -50,7 +50,7 @@ final class Sampler {
             return drawFromAll(logits, maximum: maximum, scale: scale, uniform: uniform)
         }
         collect(logits, parameters: parameters, maximum: maximum, scale: scale)
-        return draw(uniform)
+        return candidates.draw(uniform)
     }
 
     /// Draws from the whole distribution: finds the run of logits the draw falls into, then the token within.
@@ -79,7 +79,7 @@ final class Sampler {
         var mass: Double?
         if parameters.topK > 0, parameters.topK < vocabularySize {
             candidates.collectTop(parameters.topK, of: logits)
-            let sum = weigh(maximum: maximum, scale: scale)
+            let sum = candidates.weigh(maximum: maximum, scale: scale)
             if parameters.topP < 1 { mass = sum * parameters.topP }
         } else {
             // Tokens below both bounds cannot be chosen: those under min-p, and those that even all together do not reach 1 - top-p.
@@ -92,41 +92,10 @@ final class Sampler {
             // With top-p the mass is that of all tokens, so min-p may not remove any before.
             if parameters.topP >= 1 { threshold = Double(maximum) + logarithm(parameters.minP) / Double(scale) }
             candidates.collect(atLeast: min(Float(threshold), maximum), of: logits)
-            _ = weigh(maximum: maximum, scale: scale)
+            _ = candidates.weigh(maximum: maximum, scale: scale)
         }
         if let mass { candidates.keep(mass: mass) }
-        guard parameters.minP > 0 else { return }
-        let least = Float(parameters.minP)
-        var kept = 0
-        for index in 0..<candidates.count where candidates[index].weight >= least {
-            candidates[kept] = candidates[index]
-            kept += 1
-        }
-        candidates.truncate(to: kept)
-    }
-
-    /// The most likely candidate weighs 1.
-    private func weigh(maximum: Float, scale: Float) -> Double {
-        var sum = 0.0
-        for index in 0..<candidates.count {
-            let weight = LogitsReduction.exponential((candidates[index].logit - maximum) * scale)
-            candidates[index].weight = weight
-            sum += Double(weight)
-        }
-        return sum
-    }
-
-    private func draw(_ uniform: Double) -> Int32 {
-        var sum = 0.0
-        for index in 0..<candidates.count { sum += Double(candidates[index].weight) }
-        var left = uniform * sum
-        var chosen = candidates[0].token
-        for index in 0..<candidates.count where candidates[index].weight > 0 {
-            chosen = candidates[index].token
-            left -= Double(candidates[index].weight)
-            if left < 0 { break }
-        }
-        return chosen
+        if parameters.minP > 0 { candidates.drop(below: Float(parameters.minP)) }
     }
 }
 

@@ -26,7 +26,7 @@ final class ChatSession {
         endTokens = command.sampling.ignoreEos ? [] : try model.endTokens()
         hasTemplate = try !command.raw && model.text.hasTemplate
         guard model.text.hasTokenizer else { throw CommandError("the model brings no tokenizer to chat with; --prompt-tokens runs token ids") }
-        loaded = try command.load(model, needed: 8192)
+        loaded = try command.load(model, context: command.execution.contextLength(model: model, needed: 8192))
         loadSeconds = MonotonicClock.seconds() - start
         if Console.isErrorTerminal {
             Console.error(

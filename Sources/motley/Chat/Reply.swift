@@ -26,11 +26,18 @@ struct Reply {
             }
             stream.cancel()
         }
-        defer { Interrupts.handle(nil) }
+        let bar = ProgressBar("reading the prompt")
+        defer {
+            bar.finish()
+            Interrupts.handle(nil)
+        }
         while true {
             for event in stream.next() {
                 switch event {
+                case .prefilled(let tokens, let total):
+                    bar.update(Double(tokens) / Double(max(1, total)))
                 case .token(let token):
+                    bar.finish()
                     tokens.append(token.token)
                     text += token.text
                     if !token.logProbabilities.isEmpty { logProbabilities.append(token.logProbabilities) }
