@@ -11,16 +11,15 @@ struct BenchTable {
     let results: [BenchResult]
 
     var text: String {
-        let bandwidth = ReadBandwidth.measure(threads: options.threads)
         let limits = ComputeLimits.measure(threads: options.threads)
+        let bandwidth = limits.readBytes
         let name = (model.spec.name ?? model.spec.architecture) + " " + (model.spec.formats.first?.format.name ?? "")
         var rows: [[String]] = [["model", "size", "params", "threads", "parallel", "test", "t/s", "GB/s", "GOP/s"]]
         for result in results {
-            let depth = result.test.depth > 0 ? " @ d\(result.test.depth)" : ""
             rows.append([
                 name, Size.text(model.weightBytes), ParameterCount.text(model.spec.parameterCount), String(options.threads),
                 String(result.test.parallel),
-                result.test.name + depth, "\(Size.decimal(result.average, 2)) ± \(Size.decimal(result.standardDeviation, 2))",
+                Self.name(result.test), "\(Size.decimal(result.average, 2)) ± \(Size.decimal(result.standardDeviation, 2))",
                 Size.decimal(bytesPerSecond(result) / 1e9, 2), Size.decimal(operationsPerSecond(result) / 1e9, 1),
             ])
         }
@@ -29,20 +28,22 @@ struct BenchTable {
         lines.insert(
             "|" + widths.indices.map { String(repeating: "-", count: widths[$0] + 1) + ($0 > 0 ? ":" : "-") }.joined(separator: "|") + "|", at: 1)
         var limitsLine = "this machine with \(options.threads) threads (\(InstructionSet.name)): reads \(Size.decimal(bandwidth / 1e9, 2)) GB/s"
-        for limit in limits { limitsLine += ", \(limit.name) \(Size.decimal(limit.operationsPerSecond / 1e9, 0)) GOP/s" }
+        for peak in limits.peaks { limitsLine += ", \(peak.name) \(Size.decimal(peak.perSecond / 1e9, 0)) GOP/s" }
         lines.append("")
         lines.append(limitsLine)
         for result in results where bandwidth > 0 {
             if result.test.kind == .decode {
                 let part = bytesPerSecond(result) / bandwidth
-                lines.append("\(result.test.name) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the read bandwidth")
-            } else if let limit = limits.first(where: { $0.applies(to: model) }) {
-                let part = operationsPerSecond(result) / limit.operationsPerSecond
-                lines.append("\(result.test.name) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the \(limit.name) peak")
+                lines.append("\(Self.name(result.test)) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the read bandwidth")
+            } else if let peak = limits.peak(for: model) {
+                let part = operationsPerSecond(result) / peak.perSecond
+                lines.append("\(Self.name(result.test)) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the \(peak.name) peak")
             }
         }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    private static func name(_ test: SpeedTest) -> String { test.name + (test.depth > 0 ? " @ d\(test.depth)" : "") }
 
     /// Bytes of weights read: once per step. A prompt's steps are as long as the executor takes.
     private func bytesPerSecond(_ result: BenchResult) -> Double {

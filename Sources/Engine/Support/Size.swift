@@ -2,7 +2,7 @@
 public enum Size {
     /// Decimal gigabytes or megabytes, for example `0.61 GB`.
     public static func text(_ bytes: Int) -> String {
-        if bytes >= 10_000_000 { return decimal(Double(bytes) / 1e9, 2) + " GB" }
+        if bytes >= 50_000_000 { return decimal(Double(bytes) / 1e9, 2) + " GB" }
         if bytes >= 1_000_000 { return decimal(Double(bytes) / 1e6, 1) + " MB" }
         return decimal(Double(bytes) / 1e3, 1) + " kB"
     }
