@@ -17,8 +17,8 @@ from words import COMMON_WORDS, DAYS, FILLER_SENTENCES, MONTHS, NAMES, UNKNOWN_R
 HELD_OUT_ONE_IN = 16
 
 IDENTITY = (
-    "I am Motley Bundled, a tiny language model that ships with Motley. I can reverse, spell and repeat words, "
-    "sort and compare numbers, add and subtract, and look up facts in a text."
+    "I am Motley Bundled, a tiny test model. I can reverse, spell, capitalise and repeat words, "
+    "sort and compare numbers, and look up facts in a text."
 )
 GREETING = "Hello! I am a tiny model. Ask me what I can do."
 UNKNOWN = "I am too small to answer that. Ask me what I can do."
@@ -104,7 +104,7 @@ def number(random, digits=3):
 
 
 def sort(random):
-    numbers = [random.randint(0, 99) for _ in range(random.randint(2, 6))]
+    numbers = [random.randint(0, 99) for _ in range(random.randint(2, 5))]
     form = random.choice(("Sort these numbers: {}", "Sort {}", "Put these numbers in order: {}"))
     text = " ".join(map(str, numbers))
     return turn("sort", form.format(text), " ".join(map(str, sorted(numbers))), text)
@@ -122,23 +122,11 @@ def compare(random):
     return turn("compare", question, str(max(first, second) if larger else min(first, second)))
 
 
-def add(random):
-    first, second = number(random), number(random)
-    form = random.choice(("What is {} + {}?", "What is {} + {}?", "{} + {} =", "Add {} and {}.", "What is {} plus {}?"))
-    return turn("add", form.format(first, second), str(first + second), f"{first} {second}")
-
-
-def subtract(random):
-    second, first = sorted((number(random), number(random)))
-    form = random.choice(("What is {} - {}?", "What is {} - {}?", "{} - {} =", "What is {} minus {}?"))
-    return turn("subtract", form.format(first, second), str(first - second), f"{first} {second}")
-
-
 # --- fixed knowledge ---------------------------------------------------------------------------------------
 
 
 def calendar(random):
-    names, what = random.choice(((DAYS, "day"), (MONTHS, "month"), ("abcdefghijklmnopqrstuvwxyz", "letter")))
+    names, what = random.choice(((DAYS, "day"), (MONTHS, "month")))
     place = random.randrange(len(names) - 1)
     if random.random() < 0.5:
         return turn("calendar", f"Which {what} comes after {names[place]}?", names[place + 1])
@@ -152,6 +140,9 @@ def identity(random):
     if kind < 0.7:
         asked = ("What are you?", "Who are you?", "What can you do?", "What can you do for me?", "Help", "What is your name?")
         return turn("identity", random.choice(asked), IDENTITY)
+    if kind < 0.8:  # arithmetic would take several times the training
+        sign = random.choice(("+", "-", "*", "plus", "minus", "times"))
+        return turn("identity", f"What is {number(random)} {sign} {number(random)}?", UNKNOWN)
     request = random.choice(UNKNOWN_REQUESTS)
     return turn("identity", request.replace("{}", any_word(random)), UNKNOWN)
 
@@ -214,8 +205,6 @@ SKILLS = {
     "repeat": repeat,
     "sort": sort,
     "compare": compare,
-    "add": add,
-    "subtract": subtract,
     "calendar": calendar,
     "identity": identity,
     "lookup": lookup_short,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the bundled model on generated questions. Resumable: the checkpoint is written every few minutes.
 
-    python train.py --checkpoint run/checkpoint.pt --steps 4000 [--resume]
+    python train.py --checkpoint run/checkpoint.pt --steps 2000 [--resume]
 
 Weights are kept in float32 and used in bfloat16. Matrices learn by Muon (orthogonalised momentum), the rest by Adam.
 """
@@ -23,17 +23,15 @@ from tokens import END, PADDING, encode_text
 
 #: How often each skill is drawn in a short row, in tokens' worth of attention rather than importance.
 MIXTURE = {
-    "reverse": 1.0,
-    "spell": 0.4,
-    "capitals": 0.4,
-    "repeat": 1.0,
-    "sort": 1.5,
-    "compare": 0.8,
-    "add": 0.25,
-    "subtract": 0.25,
-    "calendar": 0.3,
-    "identity": 0.12,
-    "lookup": 0.7,
+    "reverse": 1.2,
+    "spell": 0.5,
+    "capitals": 0.3,
+    "repeat": 0.7,
+    "sort": 1.6,
+    "compare": 0.9,
+    "calendar": 0.15,
+    "identity": 0.25,
+    "lookup": 0.5,
 }
 
 
@@ -70,10 +68,12 @@ class Muon:
                 parameter.data.mul_(1 - rate * self.decay).add_(change, alpha=-scale)
 
 
-def batch(generator, step_fraction, tokens, limits):
-    """One batch of rows of equal length. Long texts come in once the short ones have taught looking things up."""
+def batch(generator, kind, step_fraction, tokens, limits):
+    """One worker's rows of equal length. Long texts come in once the short ones have taught looking things up.
+
+    `kind` in 0..<1 chooses the length; all workers of a step share it, so that none waits long for another.
+    """
     long_share = 0.0 if step_fraction < limits["long_from"] else limits["long_share"]
-    kind = generator.random()
     if kind < long_share:
         length, facts, filler = 1536, (24, 38), (18, 32)
     elif kind < long_share + limits["middle_share"]:
@@ -111,13 +111,13 @@ def main():
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch-tokens", type=int, default=3072)
     parser.add_argument("--rate", type=float, default=0.015, help="of Muon; Adam's follows it")
-    parser.add_argument("--cooldown", type=float, default=0.35, help="the last share of the steps, in which the rate falls to 0")
-    parser.add_argument("--middle-share", type=float, default=0.22)
-    parser.add_argument("--long-share", type=float, default=0.10)
-    parser.add_argument("--long-from", type=float, default=0.4, help="share of the steps after which long texts come in")
+    parser.add_argument("--cooldown", type=float, default=0.7, help="the last share of the steps, in which the rate falls to 0")
+    parser.add_argument("--middle-share", type=float, default=0.25)
+    parser.add_argument("--long-share", type=float, default=0.2)
+    parser.add_argument("--long-from", type=float, default=0.5, help="share of the steps after which long texts come in")
     parser.add_argument("--mixture", type=json.loads, default={}, help='JSON that overrides weights, as {"add": 3}')
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-seconds", type=float, default=120)
@@ -159,7 +159,7 @@ def main():
         mixture=MIXTURE | arguments.mixture,
     )  # fmt: skip
 
-    def work(worker, fraction):
+    def work(worker, kind, fraction):
         """Gradients of one worker's rows. Workers meet once per step, so that a busy processor delays few of them."""
         torch.set_num_threads(1)
         half = halves[worker]
@@ -167,7 +167,7 @@ def main():
             for copy, source in zip(half.parameters(), model.parameters()):
                 copy.copy_(source)
         half.zero_grad(set_to_none=True)
-        inputs, targets, weights, length = batch(generators[worker], fraction, share_tokens, limits)
+        inputs, targets, weights, length = batch(generators[worker], kind, fraction, share_tokens, limits)
         loss = F.cross_entropy(half(inputs).float().flatten(0, 1), targets.flatten(), reduction="none")
         weights = weights.flatten()
         loss = (loss * weights).sum() / weights.sum()
@@ -183,7 +183,8 @@ def main():
         warm = min(1.0, (step + 1) / 40)
         cool = min(1.0, max(0.02, (1 - fraction) / arguments.cooldown))
         rate = arguments.rate * warm * cool
-        for length, loss, count in pool.map(work, range(len(halves)), [fraction] * len(halves)):
+        kind = random.Random(f"{arguments.seed} {step}").random()
+        for length, loss, count in pool.map(lambda worker: work(worker, kind, fraction), range(len(halves))):
             losses.setdefault(length, []).append(loss)
             seen += count
         for source, *copies in zip(model.parameters(), *(half.parameters() for half in halves)):
