@@ -40,20 +40,8 @@ struct ProductCase: KernelCase {
         return kind == MK_INPUT_BF16 ? values.map(ReferenceInput.bfloat) : values
     }
 
-    /// The largest weight of each block, in the place of each weight: what a block's value was made of is no larger than a few times this.
-    private func sizes(_ weights: [Float]) -> [Double] {
-        let size = matrix.format.blockElements
-        var sizes: [Double] = []
-        sizes.reserveCapacity(weights.count)
-        for start in stride(from: 0, to: weights.count, by: size) {
-            let top = weights[start..<start + size].reduce(Float(0)) { max($0, abs($1)) }
-            for _ in 0..<size { sizes.append(Double(top)) }
-        }
-        return sizes
-    }
-
     func expected() -> Expectation {
-        let weights = weights(), sizes = sizes(weights), columns = matrix.columns
+        let weights = weights(), sizes = matrix.sizes(), columns = matrix.columns
         var expectation = Expectation(tolerance: Expectation.tolerance(terms: matrix.format.isQuantised ? columns / 8 : columns))
         for token in 0..<tokens {
             let input = ReferenceInput(inputs[token * columns..<(token + 1) * columns], kind: kind)

@@ -61,6 +61,21 @@ struct RandomMatrix: Sendable {
     /// The values, row by row, by the reference that shares nothing with the kernels.
     func values() -> [Float] { bytes.withUnsafeBytes { QuantisedBlocks.dequantise($0, format: format) } ?? [] }
 
+    /// What each value was made of: the scaled part and the minimum, by their absolute values. The two may cancel in the value.
+    func sizes() -> [Double] {
+        let values = values()
+        var scaledBytes = bytes
+        // The second half-precision number of a block is the minimum's.
+        if let minimum = Self.scaleOffsets(format).dropFirst().first {
+            for block in stride(from: 0, to: bytes.count, by: format.blockBytes) {
+                scaledBytes[block + minimum] = 0
+                scaledBytes[block + minimum + 1] = 0
+            }
+        }
+        let scaled = scaledBytes.withUnsafeBytes { QuantisedBlocks.dequantise($0, format: format) } ?? []
+        return zip(values, scaled).map { abs(Double($1)) + abs(Double($0) - Double($1)) }
+    }
+
     private static func block(_ format: TensorFormat, _ extreme: Bool, _ random: inout SeededRandom) -> [UInt8] {
         switch format {
         case .f32:
