@@ -69,7 +69,7 @@ struct VectorCase: KernelCase {
         case .rmsNorm:
             let factor = 1 / (values.reduce(0) { $0 + $1 * $1 } / n + Double(epsilon)).squareRoot()
             for i in 0..<count {
-                result.append(values[i] * factor * Double(weight[i]), magnitude: abs(values[i] * factor * Double(weight[i])) + 1e-37)
+                result.append(values[i] * factor * Double(weight[i]), magnitude: abs(values[i] * factor * Double(weight[i])) + 1e-30)
             }
         case .layerNorm(let hasBias):
             let mean = values.reduce(0, +) / n
@@ -79,13 +79,13 @@ struct VectorCase: KernelCase {
                 let added = hasBias ? Double(bias[i]) : 0
                 result.append(
                     (values[i] - mean) * factor * Double(weight[i]) + added,
-                    magnitude: (abs(values[i]) + typical) * factor * abs(Double(weight[i])) + abs(added) + 1e-37)
+                    magnitude: (abs(values[i]) + typical) * factor * abs(Double(weight[i])) + abs(added) + 1e-30)
             }
         case .activation(let kind, let gated):
             result.tolerance = 16 * Expectation.unit
             for i in 0..<count {
                 let up = gated ? Double(weight[i]) : 1
-                result.append(Self.activation(kind, values[i]) * up, magnitude: abs(values[i] * up) + 1e-37)
+                result.append(Self.activation(kind, values[i]) * up, magnitude: abs(values[i] * up) + 1e-30)
             }
         case .rotation(let size, let dimensions, let interleaved):
             result.tolerance = 3 * Expectation.unit
@@ -97,8 +97,8 @@ struct VectorCase: KernelCase {
                     let (c, s) = (Double(weight[i]), Double(bias[i]))
                     y[first] = values[first] * c - values[second] * s
                     y[second] = values[first] * s + values[second] * c
-                    sizes[first] = abs(values[first] * c) + abs(values[second] * s) + 1e-37
-                    sizes[second] = abs(values[first] * s) + abs(values[second] * c) + 1e-37
+                    sizes[first] = abs(values[first] * c) + abs(values[second] * s) + 1e-30
+                    sizes[second] = abs(values[first] * s) + abs(values[second] * c) + 1e-30
                 }
             }
             result.values = y
