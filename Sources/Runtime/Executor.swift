@@ -16,8 +16,11 @@ public final class Executor {
         public var maximumStepTokens: Int
         /// Most logits rows one step may ask for.
         public var maximumLogits: Int
+        /// Kernels to use; nil: the best this processor has.
+        public var instructionSet: InstructionSet?
 
-        public init(maximumStepTokens: Int = 512, maximumLogits: Int = 256) {
+        public init(maximumStepTokens: Int = 512, maximumLogits: Int = 256, instructionSet: InstructionSet? = nil) {
+            self.instructionSet = instructionSet
             self.maximumStepTokens = maximumStepTokens
             self.maximumLogits = maximumLogits
         }
@@ -51,7 +54,9 @@ public final class Executor {
         guard options.maximumStepTokens > 0, options.maximumLogits > 0, !model.layers.isEmpty else {
             throw RuntimeError.invalidPlan("a step needs at least one token, one row of logits and one layer")
         }
-        guard let cpu = CPU(threads: stage.threads) else { throw RuntimeError.outOfMemory(what: "the worker pool", needed: 0, available: 0) }
+        guard let cpu = CPU(threads: stage.threads, instructionSet: options.instructionSet?.kernel) else {
+            throw RuntimeError.outOfMemory(what: "the worker pool", needed: 0, available: 0)
+        }
         self.plan = plan
         self.model = model
         self.options = options

@@ -5,10 +5,14 @@ extension FuzzTarget {
     static let template = FuzzTarget(
         name: "template",
         words: [
-            "{% for m in messages %}", "{% endfor %}", "{% if ", "{% elif ", "{% else %}", "{% endif %}", "{% set x = ", "{% set ns = namespace(i=0) %}",
-            "{% macro f(a, b=1) %}", "{% endmacro %}", "{{ ", " }}", " %}", "{#", "#}", "{%- ", " -%}", "loop.index", "loop.previtem", "messages[::-1]",
-            "m.content", "m['role']", " | tojson", " | trim", " | join(', ')", " | map(attribute='role') | list", " is defined", " is string", " in ", " not ",
-            "range(9999999)", "'x' * 9999999", "raise_exception('no')", "strftime_now('%d %b %Y')", "{% raw %}", "{% endraw %}", "{% call f() %}", "{% break %}",
+            "{% for m in messages %}", "{% endfor %}", "{% if ", "{% elif ", "{% else %}", "{% endif %}", "{% set x = ",
+            "{% set ns = namespace(i=0) %}",
+            "{% macro f(a, b=1) %}", "{% endmacro %}", "{{ ", " }}", " %}", "{#", "#}", "{%- ", " -%}", "loop.index", "loop.previtem",
+            "messages[::-1]",
+            "m.content", "m['role']", " | tojson", " | trim", " | join(', ')", " | map(attribute='role') | list", " is defined", " is string", " in ",
+            " not ",
+            "range(9999999)", "'x' * 9999999", "raise_exception('no')", "strftime_now('%d %b %Y')", "{% raw %}", "{% endraw %}", "{% call f() %}",
+            "{% break %}",
         ],
         seeds: {
             [

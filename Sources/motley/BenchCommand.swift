@@ -1,4 +1,5 @@
 import ArgumentParser
+import Devices
 import Engine
 import JSON
 import Runtime
@@ -54,7 +55,7 @@ struct BenchCommand: ParsableCommand {
         let bar = ProgressBar("loading")
         let options = LoadOptions(
             threads: execution.threadCount, contextLength: longest, sequences: sequences, keyValueFormat: execution.kv.format,
-            stepLogits: max(64, sequences))
+            stepLogits: max(64, sequences), instructionSet: execution.isa)
         let executor = try model.makeExecutor(options) { bar.update($0) }
         bar.finish()
         let tester = SpeedTester(executor: executor)

@@ -130,13 +130,5 @@ enum InstructionSetChoice: String, ExpressibleByArgument, CaseIterable {
     case avx512BF16 = "avx512-bf16"
 
     /// nil where the name stands for several, or for whatever is best.
-    var instructionSet: mk_isa? {
-        switch self {
-        case .best, .all: nil
-        case .scalar: MK_SCALAR
-        case .avx2: MK_AVX2
-        case .avx512: MK_AVX512
-        case .avx512BF16: MK_AVX512_BF16
-        }
-    }
+    var instructionSet: mk_isa? { InstructionSet(rawValue: rawValue)?.kernel }
 }

@@ -1,6 +1,7 @@
-import Models
 import Checkpoints
+import Devices
 import Engine
+import Models
 import Runtime
 
 /// The results as a table like llama-bench's, with the achieved rates beside what this machine can do.
@@ -27,7 +28,8 @@ struct BenchTable {
         var lines = rows.map { row in "| " + row.indices.map { Self.pad(row[$0], widths[$0], right: $0 > 0) }.joined(separator: " | ") + " |" }
         lines.insert(
             "|" + widths.indices.map { String(repeating: "-", count: widths[$0] + 1) + ($0 > 0 ? ":" : "-") }.joined(separator: "|") + "|", at: 1)
-        var limitsLine = "this machine with \(options.threads) threads (\(InstructionSet.name)): reads \(Size.decimal(bandwidth / 1e9, 2)) GB/s"
+        var limitsLine =
+            "this machine with \(options.threads) threads (\((options.instructionSet ?? .best).name)): reads \(Size.decimal(bandwidth / 1e9, 2)) GB/s"
         for peak in limits.peaks { limitsLine += ", \(peak.name) \(Size.decimal(peak.perSecond / 1e9, 0)) GOP/s" }
         lines.append("")
         lines.append(limitsLine)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Devices
 import Engine
 import JSON
 
@@ -50,7 +51,7 @@ struct PerplexityCommand: ParsableCommand {
         let bar = ProgressBar(file == nil ? "measuring" : "perplexity")
         let options = LoadOptions(
             threads: execution.threadCount, contextLength: min(longest, model.contextLength), keyValueFormat: execution.kv.format, stepTokens: 512,
-            stepLogits: 128)
+            stepLogits: 128, instructionSet: execution.isa)
         let executor = try model.makeExecutor(options) { bar.update($0 * 0.01) }
         let meter = PerplexityMeter(executor: executor)
         for (index, window) in windows.enumerated() {

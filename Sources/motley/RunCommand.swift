@@ -1,4 +1,5 @@
 import ArgumentParser
+import Devices
 import Engine
 import JSON
 
@@ -79,13 +80,15 @@ struct RunCommand: ParsableCommand {
 
     /// Loads with a bar where it takes long, and says what runs where.
     func load(_ model: Model, context: Int, sequences: Int = 1) throws -> LoadedModel {
-        let options = LoadOptions(threads: execution.threadCount, contextLength: context, sequences: sequences, keyValueFormat: execution.kv.format)
+        let options = LoadOptions(
+            threads: execution.threadCount, contextLength: context, sequences: sequences, keyValueFormat: execution.kv.format,
+            instructionSet: execution.isa)
         let engineOptions = EngineOptions(contextLength: context, modelContextLength: model.contextLength, sequences: max(8, sequences))
         let bar = ProgressBar("loading")
         defer { bar.finish() }
         let loaded = try LoadedModel(model, options: options, engineOptions: engineOptions) { bar.update($0) }
         bar.finish()
-        Console.error(loaded.summary(instructionSet: InstructionSet.name))
+        Console.error(loaded.summary(instructionSet: (execution.isa ?? .best).name))
         return loaded
     }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Devices
 import JSON
 import Models
 import Plans
@@ -48,12 +49,15 @@ struct Golden {
         }
     }
 
-    func executor(threads: Int = 2, stepTokens: Int = 64, format: KeyValueFormat = .f16, blocks: Int = 16) throws -> Executor {
+    func executor(threads: Int = 2, stepTokens: Int = 64, format: KeyValueFormat = .f16, blocks: Int = 16, instructionSet: InstructionSet? = nil)
+        throws -> Executor
+    {
         let checkpoint = try Checkpoint.open(path: path)
         let model = try ModelSpec(checkpoint: checkpoint)
         let plan = Plan.resident(model: model, threads: threads, keyValueFormat: format, keyValueTokens: blocks * Executor.blockTokens)
         return try Executor(
-            plan: plan, model: model, checkpoint: checkpoint, options: .init(maximumStepTokens: stepTokens, maximumLogits: stepTokens))
+            plan: plan, model: model, checkpoint: checkpoint,
+            options: .init(maximumStepTokens: stepTokens, maximumLogits: stepTokens, instructionSet: instructionSet))
     }
 }
 

@@ -1,3 +1,4 @@
+public import Devices
 public import Plans
 
 /// How a model is to be loaded.
@@ -13,11 +14,12 @@ public struct LoadOptions: Sendable {
     public var stepTokens: Int
     /// Most logits rows per step.
     public var stepLogits: Int
+    /// Kernels to use; nil: the best this processor has.
+    public var instructionSet: InstructionSet?
 
     public init(
         threads: Int = ProcessorTopology.coreCount, contextLength: Int, sequences: Int = 1, keyValueFormat: KeyValueFormat = .f16,
-        stepTokens: Int = 512,
-        stepLogits: Int = 64
+        stepTokens: Int = 512, stepLogits: Int = 64, instructionSet: InstructionSet? = nil
     ) {
         self.threads = threads
         self.contextLength = contextLength
@@ -25,6 +27,7 @@ public struct LoadOptions: Sendable {
         self.keyValueFormat = keyValueFormat
         self.stepTokens = stepTokens
         self.stepLogits = stepLogits
+        self.instructionSet = instructionSet
     }
 }
 

@@ -75,7 +75,8 @@ public final class Model: Sendable {
     /// Packs the weights and makes room for the cache. `progress` gets values in 0...1.
     public func makeExecutor(_ options: LoadOptions, progress: ((Double) -> Void)? = nil) throws -> Executor {
         try check(options)
-        let executorOptions = Executor.Options(maximumStepTokens: options.stepTokens, maximumLogits: options.stepLogits)
+        let executorOptions = Executor.Options(
+            maximumStepTokens: options.stepTokens, maximumLogits: options.stepLogits, instructionSet: options.instructionSet)
         return try Executor(plan: plan(options), model: spec, checkpoint: checkpoint, options: executorOptions, progress: progress)
     }
 }

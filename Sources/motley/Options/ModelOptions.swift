@@ -1,5 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Checkpoints
+public import Devices
 import Engine
 import Glibc
 import Plans
@@ -46,6 +47,8 @@ struct ModelPathOptions: ParsableArguments {
     }
 }
 
+extension InstructionSet: ExpressibleByArgument {}
+
 /// How to run it.
 struct ExecutionOptions: ParsableArguments {
     @Option(name: [.customShort("t"), .long], help: "Worker threads (default: the processor's cores).")
@@ -57,7 +60,11 @@ struct ExecutionOptions: ParsableArguments {
     @Option(help: "Format of the key/value cache: f16 or q8.")
     var kv: KeyValueChoice = .f16
 
+    @Option(help: "Kernels to use: scalar, avx2, avx512 or avx512-bf16 (default: the best this processor has).")
+    var isa: InstructionSet?
+
     func validate() throws {
+        if let isa, !InstructionSet.available.contains(isa) { throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.") }
         if let threads, threads < 1 || threads > 1024 { throw ValidationError("--threads is \(threads); it must be from 1 to 1024.") }
         if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }
     }
