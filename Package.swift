@@ -38,7 +38,7 @@ let package = Package(
         target("Models", ["Checkpoints", "JSON"]),
         target("Plans", ["Models", "Checkpoints", "JSON"], optimised: true),
         target("Scheduling", ["Plans"], optimised: true),
-        target("Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON"]),
+        target("Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON"], optimised: true),
         target("Devices", ["CKernels", "Checkpoints"]),
         target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"], optimised: true),
         target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"], optimised: true),

@@ -108,7 +108,7 @@ extension StageModel {
                 part.source, bytes: share * part.bytesPerElement * touched * streamed * count, device: part.device, time: &time, hostBytes: &hostBytes
             )
             if device.kind == .cpu { hostBytes += batches * share * part.bytesPerElement * touched * count }
-            var total = compute + starts
+            var total = compute + batches * kernels * device.launch
             for earlier in parts[..<index] where earlier.device == part.device {
                 total +=
                     batches * elements * earlier.share * touched

@@ -88,15 +88,18 @@ struct PlanCommand: ParsableCommand {
         guard let strategy = Strategy(rawValue: strategy) else {
             throw FieldError(field: "--strategy", message: "expected \(Strategy.allCases.map(\.rawValue).joined(separator: ", "))")
         }
-        let problem = try Problem(PlanningInput.scenario(self), seed: seed)
+        let scenario = try PlanningInput.scenario(self)
+        let problem = try Problem(scenario, seed: seed)
         let result = try Planner(problem).plan(strategy, timeLimit: timeLimit)
         if let output { try Data((result.best.plan.json.serialized(pretty: true) + "\n").utf8).write(to: URL(fileURLWithPath: output)) }
+        if let svg { try Data(Picture(result, of: problem).svg.utf8).write(to: URL(fileURLWithPath: svg)) }
         if json {
             print(result.json.serialized())
             return
         }
         let explanation = Explanation(result, of: problem)
         print(explain ? explanation.text : explanation.headline, terminator: explain ? "" : "\n")
+        if whatIf { print(WhatIf.table(WhatIf(scenario, strategy: strategy, seed: seed).lines(baseline: result, timeLimit: timeLimit))) }
         print("planned in \(String(format: "%.2f", result.planningSeconds)) s")
     }
 }
