@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_INPUTS ?= 1000000
 SWIFT_FILES = Package.swift Sources Tests
 
-.PHONY: help run build test bench format lint check-imports fuzz goldens clean setup
+.PHONY: help run build test bench format lint check-imports fuzz goldens reproduce clean setup
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -51,6 +51,9 @@ fuzz: setup ## hostile input to every reader, for a bounded time (FUZZ_TARGETS; 
 
 goldens: ## makes Tests/Goldens anew; PYTHON must have what Tools/make_goldens/README.md lists
 	$(or $(PYTHON),python3) Tools/make_goldens/make_goldens.py
+
+reproduce: build ## what the cost model says of the papers' experiments: writes docs/reproduction.md
+	@$(BIN)/motley reproduce
 
 clean: ## removes what builds leave behind
 	rm -rf .build fuzz-out

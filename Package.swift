@@ -25,8 +25,11 @@ func tests(_ name: String, _ imports: [Target.Dependency], exclude: [String] = [
 let package = Package(
     name: "motley",
     products: [.executable(name: "motley", targets: ["motley"])],
-    // Parts with needs of their own become traits here. None yet: what a build without any trait must hold is everything.
-    traits: [.default(enabledTraits: [])],
+    // Parts with needs of their own are traits; a build without any holds everything, with our own code in their place.
+    traits: [
+        .default(enabledTraits: []),
+        .trait(name: "CBC", description: "Linear programs of the planner by CBC (Debian: coinor-libcbc-dev) instead of the built-in simplex."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
@@ -38,7 +41,10 @@ let package = Package(
         target("Models", ["Checkpoints", "JSON"]),
         target("Plans", ["Models", "Checkpoints", "JSON"], optimised: true),
         target("Scheduling", ["Plans"], optimised: true),
-        target("Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON"], optimised: true),
+        .systemLibrary(name: "CCbc", pkgConfig: "cbc", providers: [.apt(["coinor-libcbc-dev"])]),
+        target(
+            "Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON", .target(name: "CCbc", condition: .when(traits: ["CBC"]))],
+            optimised: true),
         target("Devices", ["CKernels", "Checkpoints"]),
         target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"], optimised: true),
         target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"], optimised: true),

@@ -246,8 +246,3 @@ struct FlexGenStrategy {
         return result
     }
 }
-
-/// Linear programs by CBC where the package was built with it, else by the dense simplex.
-enum ProgramSolver {
-    static func solve(_ program: LinearProgram) -> LinearProgram.Solution? { program.solve() }
-}
