@@ -96,11 +96,11 @@ public struct Hardware: Sendable {
         var latency = from.machine == to.machine ? 0 : machineLink(from.machine, to.machine).latency
         if let out = from.profile.link {
             rate = min(rate, out.fromDevice)
-            latency += out.latency
+            latency = from.machine == to.machine ? max(latency, out.latency) : latency + out.latency
         }
         if let into = to.profile.link {
             rate = min(rate, into.toDevice)
-            latency += into.latency
+            latency = from.machine == to.machine ? max(latency, into.latency) : latency + into.latency
         }
         return LinkProfile(bytesPerSecond: rate, latency: max(latency, 1e-6))
     }

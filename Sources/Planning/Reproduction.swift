@@ -135,7 +135,8 @@ public struct Reproduction {
         return text + """
 
             Tensor parallelism over the four A6000 alone is best and the other four GPUs are left out: bytes are then read by four devices at once, while every further stage adds its time. The published 4/2/2 layout beats the
-            chain of eight by about what the paper says (2x); its 19x over PP 2 x TP 4 needs several milliseconds per exchange, which 0.2 ms links do not have.
+            chain of eight by 2.5x (published: up to 2x). Its 19x over PP 2 x TP 4 is not there: under this model the two are about equal, and it would take several milliseconds per exchange to separate them, which links
+            of 0.2 ms do not have.
 
 
             """

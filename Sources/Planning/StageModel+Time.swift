@@ -189,11 +189,18 @@ extension StageModel {
         return (own, other, moved)
     }
 
-    /// Two-step ring over the set: 2 (D - 1) messages of 1/D of the hidden states on its slowest link.
+    /// All-reduce of the hidden states on the set's slowest link: whichever is sooner of the ring, 2 (D - 1) messages of 1/D, and recursive doubling, log2 D whole messages (what
+    /// MPI and collective libraries take for short ones).
     private func exchange(_ variant: Variant, _ bytes: Double) -> Double {
         guard variant.site.count > 1, let link = slowest[Self.mask(variant.site)] else { return 0 }
         let devices = Double(variant.site.count)
-        return 2 * (devices - 1) * (link.latency + bytes / devices / link.bytesPerSecond)
+        let ring = 2 * (devices - 1) * (link.latency + bytes / devices / link.bytesPerSecond)
+        var steps = 0.0, reached = 1.0
+        while reached < devices {
+            reached *= 2
+            steps += 1
+        }
+        return min(ring, steps * (link.latency + bytes / link.bytesPerSecond))
     }
 
     /// Hidden states to a device that has not seen them; nothing where the next site is part of the last.

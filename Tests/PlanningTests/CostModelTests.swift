@@ -49,7 +49,7 @@ struct CostModelTests {
         let two = problem.realiser.plan([ReplicaDraft(stages: [problem.residentStage([0, 1], layers: 0..<4)])])
         let stage = try StageModel(two.replicas[0].stages[0], hardware: problem.hardware, shape: shape).time(.decode(sequences: 1, context: 100))
         let link = problem.hardware.link(0, 1)
-        #expect(abs(stage.terms.exchange - 4 * 2 * 2 * (link.latency + 1024 * 2 / 2 / link.bytesPerSecond)) < 1e-12)
+        #expect(abs(stage.terms.exchange - 4 * 2 * (link.latency + 1024 * 2 / link.bytesPerSecond)) < 1e-12)
         let alone = try StageModel(one.replicas[0].stages[0], hardware: problem.hardware, shape: shape).time(.decode(sequences: 1, context: 100))
         #expect(stage.busy[0] < alone.busy[0])
     }
