@@ -21,7 +21,7 @@ import data
 from model import Configuration, Model
 from tokens import END, PADDING, encode_text
 
-#: How often each skill is drawn in a short row, in tokens' worth of attention rather than importance.
+#: How often each skill is drawn for a question of a short row, relative to the others.
 MIXTURE = {
     "reverse": 1.2,
     "spell": 0.5,
