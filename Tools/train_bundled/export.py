@@ -94,6 +94,7 @@ def write_gguf(model, path, kind):
     writer.add_pad_token_id(PADDING)
     writer.add_add_bos_token(True)
     writer.add_add_eos_token(False)
+    writer.add_sampling_temp(0.0)  # greedy unless asked otherwise: an answer is right or wrong
     writer.add_chat_template(CHAT_TEMPLATE)
     for name, values in gguf_tensors(model):
         kept = gguf.GGMLQuantizationType.F32 if values.ndim == 1 else tensor_type
