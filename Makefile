@@ -5,6 +5,14 @@ SWIFT ?= swift
 DEBIAN_PACKAGES =
 # The direction of imports is part of the build: a target may import only what Package.swift gives it.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
+# TRAITS=CBC builds the planner with CBC for its linear programs; without it our own simplex solves them.
+TRAITS ?=
+ifneq ($(filter CBC,$(TRAITS)),)
+DEBIAN_PACKAGES += coinor-libcbc-dev
+endif
+ifneq ($(TRAITS),)
+BUILD_FLAGS += --traits $(TRAITS)
+endif
 MODEL ?= Models/motley-bundled.gguf
 PROMPT ?= Sort these numbers: 42 7 19
 # Readers to fuzz: all that motley-fuzz knows, unless named here.

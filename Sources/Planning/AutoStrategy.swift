@@ -12,7 +12,7 @@ struct AutoStrategy {
     func search(warm: Evaluation?) -> [Evaluation] {
         var found: [Evaluation] = []
         for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen] { found += strategy.search(problem, deadline: deadline) }
-        if problem.hardware.gpus.count > 1 || warm != nil { found += Strategy.hexgen.search(problem, deadline: deadline, warm: warm) }
+        found += Strategy.hexgen.search(problem, deadline: deadline, warm: warm)
         found += processors()
         if problem.hardware.gpus.count > 1, problem.hardware.gpus.count <= 16 { found += offloadedPipelines() }
         if !problem.constraints.pins.isEmpty { found += pinned() }

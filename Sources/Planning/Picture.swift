@@ -1,5 +1,5 @@
 import Models
-public import Plans
+import Plans
 
 /// A plan as one SVG: what runs where, and below it the time line of a decode step by resource.
 public struct Picture {

@@ -101,7 +101,7 @@ final class ReplicaSolver {
         let used = counts.indices.filter { counts[$0] > 0 }
         var choices: [[[Int]]] = used.map { divisions(counts[$0]) }
         // Keep the product of choices bounded: fewer kinds of division per pool where there are many pools.
-        while choices.reduce(1, { $0 * $1.count }) > 200, let largest = choices.indices.max(by: { choices[$0].count < choices[$1].count }),
+        while choices.reduce(1.0, { $0 * Double($1.count) }) > 200, let largest = choices.indices.max(by: { choices[$0].count < choices[$1].count }),
             choices[largest].count > 1
         {
             choices[largest].removeLast(max(1, choices[largest].count / 3))

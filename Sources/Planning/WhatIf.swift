@@ -1,5 +1,5 @@
 import Models
-public import Plans
+import Plans
 
 /// What one more device, more memory, a faster link or a faster disk would gain, each planned anew.
 public struct WhatIf: Sendable {

@@ -173,6 +173,17 @@ struct StrategyTests {
         #expect(PlanCheck.problems(again.best.plan, shape: smaller.shape, hardware: smaller.hardware).isEmpty)
     }
 
+    /// A cluster of 32 unlike machines: no combination is counted beyond reason, and the search ends.
+    @Test func largeClustersArePlannedFor() throws {
+        let kinds = ["A100-40GB", "A6000", "RTX 3090", "A5000", "RTX 4090", "L4", "A40", "V100-32GB"]
+        let machines = (0..<32).map { index in
+            Fixtures.machine("m\(index)", Array(repeating: CatalogueDevice.named(kinds[index % 8])!.profile, count: 8))
+        }
+        let problem = try Fixtures.problem(machines, Fixtures.shape("Llama-2-70B"), output: 16)
+        let found = try Planner(problem).plan(.hexgen, timeLimit: 10).best
+        #expect(PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+    }
+
     // MARK: Constraints
 
     @Test func constraintsAreKept() throws {
