@@ -22,6 +22,7 @@ typedef struct {
 #define DOT_WORDS(T, W, FROM, TO, ACT, START, DOT, BODY)                                               \
     _Pragma("clang loop unroll(full)") for (int t0 = 0; t0 < (T); t0 += 4) {                           \
         vi i0, i1, i2, i3;                                                                             \
+        if ((T) > 4 && (TO) - (FROM) == 4) KEEP_ORDER;                                                 \
         const int8_t *a0 = (const int8_t *)(ACT) + 32 * t0;                                            \
         i0 = START(t0);                                                                                \
         if ((T) <= 2) {                                                                                \
@@ -73,6 +74,8 @@ typedef struct {
 /// Bytes that weights are fetched ahead of their use. Fetches are spread evenly over the work: a burst fills the line buffers and stalls.
 #define AHEAD 4096
 #define FAR_AHEAD 8192  // formats that jump about in their super-block
+/// Keeps the compiler from moving loads of later words up, where they would push accumulators out of the registers.
+#define KEEP_ORDER __asm__ volatile("" ::: "memory")
 INLINE void fetch(const uint8_t *w, int from, int to) {
     _Pragma("clang loop unroll(full)") for (int line = (from + 63) / 64 * 64; line < to; line += 64) prefetch(w + AHEAD + line);
 }
@@ -192,22 +195,23 @@ INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
         for (int t = 0; t < T; t++) part[t] = vf_zero();
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
             const uint8_t *low = w + 1536 * half, *high = low + 1024;
-#define Q6_BLOCK(J)                                                                                                        \
+#define Q6_HALF(J, H)                                                                                                      \
     {                                                                                                                      \
-        vb word[8];                                                                                                        \
-        fetch(w + FAR_AHEAD - AHEAD + 1664 * half, 416 * (J), 416 * (J) + 416);                                                                \
-        for (int g = 0; g < 8; g++)                                                                                        \
-            word[g] = vb_or(vb_bits(vb_load(low + 64 * (g + 8 * ((J) & 1))), (J) / 2 * 4, 15),                             \
-                            vb_shift_left(vb_bits(vb_load(high + 64 * g), 2 * (J), 3), 4));                                \
-        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
-        const uint8_t *at = w + Q6_K_SCALES + 16 * (8 * half + 2 * (J));                                                   \
-        vf scale = vf_mul(d, vf_load_i8((const int8_t *)at));                                                              \
+        KEEP_ORDER;                                                                                                        \
+        vb word[4];                                                                                                        \
+        for (int g = 0; g < 4; g++)                                                                                        \
+            word[g] = vb_or(vb_bits(vb_load(low + 64 * ((H) + g + 8 * ((J) & 1))), (J) / 2 * 4, 15),                       \
+                            vb_shift_left(vb_bits(vb_load(high + 64 * ((H) + g)), 2 * (J), 3), 4));                        \
+        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J)) + 4 * (H);                                         \
+        const uint8_t *at = w + Q6_K_SCALES + 16 * (8 * half + 2 * (J) + (H) / 4);                                         \
+        const vf scale = vf_mul(d, vf_load_i8((const int8_t *)at));                                                        \
         DOT_HALF(T, word, 0, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
         start += T;                                                                                                        \
-        scale = vf_mul(d, vf_load_i8((const int8_t *)at + 16));                                                            \
-        DOT_HALF(T, word, 4, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
-        start += T;                                                                                                        \
     }
+#define Q6_BLOCK(J)                                                                                                        \
+    fetch(w + FAR_AHEAD - AHEAD + 1664 * half, 416 * (J), 416 * (J) + 416);                                                \
+    Q6_HALF(J, 0)                                                                                                          \
+    Q6_HALF(J, 4)
             Q6_BLOCK(0) Q6_BLOCK(1) Q6_BLOCK(2) Q6_BLOCK(3)
         }
         const float *scales = Q256_SCALES(T);
@@ -228,24 +232,25 @@ INLINE void group_q3_K(const int T, const product_tile *p, vf *acc) {
         vf part[TILE];
         for (int t = 0; t < T; t++) part[t] = vf_zero();
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
-#define Q3_BLOCK(J)                                                                                                        \
+#define Q3_HALF(J, H)                                                                                                      \
     {                                                                                                                      \
-        vb word[8];                                                                                                        \
-        fetch(w + FAR_AHEAD - AHEAD + 864 * half, 216 * (J), 216 * (J) + 216);                                                                 \
-        for (int g = 0; g < 8; g++) {                                                                                      \
-            vb bits = vb_load(w + Q3_K_BITS + 64 * g);                                                                     \
+        KEEP_ORDER;                                                                                                        \
+        vb word[4];                                                                                                        \
+        for (int g = 0; g < 4; g++) {                                                                                      \
+            vb bits = vb_load(w + Q3_K_BITS + 64 * ((H) + g));                                                             \
             vb high = half ? vb_bits(bits, (J) + 4, 1) : vb_bits(bits, (J), 1);                                            \
-            word[g] = vb_or(vb_bits(vb_load(w + 512 * half + 64 * g), 2 * (J), 3), vb_shift_left(high, 2));                \
+            word[g] = vb_or(vb_bits(vb_load(w + 512 * half + 64 * ((H) + g)), 2 * (J), 3), vb_shift_left(high, 2));        \
         }                                                                                                                  \
-        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
-        const uint8_t *at = six + SIX_AT(0, 2 * (J)) + 32 * half;                                                          \
-        vf scale = vf_mul(d, vf_sub(vf_load_u8(at), offset));                                                              \
+        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J)) + 4 * (H);                                         \
+        const uint8_t *at = six + SIX_AT(0, 2 * (J) + (H) / 4) + 32 * half;                                                \
+        const vf scale = vf_mul(d, vf_sub(vf_load_u8(at), offset));                                                        \
         DOT_HALF(T, word, 0, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
         start += T;                                                                                                        \
-        scale = vf_mul(d, vf_sub(vf_load_u8(six + SIX_AT(0, 2 * (J) + 1) + 32 * half), offset));                           \
-        DOT_HALF(T, word, 4, q, GIVEN_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                        \
-        start += T;                                                                                                        \
     }
+#define Q3_BLOCK(J)                                                                                                        \
+    fetch(w + FAR_AHEAD - AHEAD + 864 * half, 216 * (J), 216 * (J) + 216);                                                 \
+    Q3_HALF(J, 0)                                                                                                          \
+    Q3_HALF(J, 4)
             Q3_BLOCK(0) Q3_BLOCK(1) Q3_BLOCK(2) Q3_BLOCK(3)
         }
         const float *scales = Q256_SCALES(T);
@@ -269,18 +274,19 @@ INLINE void group_q2_K(const int T, const product_tile *p, vf *acc) {
         vf part[TILE];
         for (int t = 0; t < T; t++) part[t] = vf_zero();
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 2; half++) {
-#define Q2_BLOCK(J)                                                                                                        \
+#define Q2_HALF(J, H)                                                                                                      \
     {                                                                                                                      \
-        vb word[8];                                                                                                        \
-        fetch(w + FAR_AHEAD - AHEAD + 672 * half, 168 * (J), 168 * (J) + 168);                                                                 \
-        for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(w + 512 * half + 64 * g), 2 * (J), 3);                       \
-        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J));                                                   \
-        const uint8_t *at = scales4 + 16 * (8 * half + 2 * (J));                                                           \
-        vf scale = vf_mul(d, vf_load_u8(at));                                                                              \
+        KEEP_ORDER;                                                                                                        \
+        vb word[4];                                                                                                        \
+        for (int g = 0; g < 4; g++) word[g] = vb_bits(vb_load(w + 512 * half + 64 * ((H) + g)), 2 * (J), 3);               \
+        const int8_t *q = (const int8_t *)x + 32 * T * (4 * half + (J)) + 4 * (H);                                         \
+        const vf scale = vf_mul(d, vf_load_u8(scales4 + 16 * (8 * half + 2 * (J) + (H) / 4)));                             \
         DOT_HALF(T, word, 0, q, ZERO_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                         \
-        scale = vf_mul(d, vf_load_u8(at + 16));                                                                            \
-        DOT_HALF(T, word, 4, q, ZERO_START, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })                         \
     }
+#define Q2_BLOCK(J)                                                                                                        \
+    fetch(w + FAR_AHEAD - AHEAD + 672 * half, 168 * (J), 168 * (J) + 168);                                                 \
+    Q2_HALF(J, 0)                                                                                                          \
+    Q2_HALF(J, 4)
             Q2_BLOCK(0) Q2_BLOCK(1) Q2_BLOCK(2) Q2_BLOCK(3)
         }
         const float *scales = Q256_SCALES(T);

@@ -169,7 +169,7 @@ struct PatternParser {
                 }
                 guard accept(">") else { throw error("'>' is missing after a group name") }
             } else if accept("#") {
-                while let scalar = current, scalar != ")" { position += 1 + (scalar == "\\" ? 1 : 0) }
+                while let scalar = current, scalar != ")" { position = min(position + (scalar == "\\" ? 2 : 1), scalars.count) }
                 guard accept(")") else { throw error("a comment does not end") }
                 return .empty
             } else {
