@@ -74,10 +74,15 @@ typedef struct {
 /// Bytes that weights are fetched ahead of their use. Fetches are spread evenly over the work: a burst fills the line buffers and stalls.
 #define AHEAD 4096
 #define FAR_AHEAD 8192  // formats that jump about in their super-block
+#define SECOND_AHEAD 12288  // into the second-level cache
 /// Keeps the compiler from moving loads of later words up, where they would push accumulators out of the registers.
 #define KEEP_ORDER __asm__ volatile("" ::: "memory")
 INLINE void fetch(const uint8_t *w, int from, int to) {
     _Pragma("clang loop unroll(full)") for (int line = (from + 63) / 64 * 64; line < to; line += 64) prefetch(w + AHEAD + line);
+}
+
+INLINE void fetch_second(const uint8_t *w, int from, int to) {
+    _Pragma("clang loop unroll(full)") for (int line = (from + 63) / 64 * 64; line < to; line += 64) prefetch_second(w + SECOND_AHEAD + line);
 }
 
 // Where an instruction set differs from the one below in bfloat16 alone, MK_ONLY_BF16 compiles just that product.
@@ -209,7 +214,7 @@ INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
         start += T;                                                                                                        \
     }
 #define Q6_BLOCK(J)                                                                                                        \
-    fetch(w + FAR_AHEAD - AHEAD + 1664 * half, 416 * (J), 416 * (J) + 416);                                                \
+    fetch_second(w + 1664 * half, 416 * (J), 416 * (J) + 416);                                                             \
     Q6_HALF(J, 0)                                                                                                          \
     Q6_HALF(J, 4)
             Q6_BLOCK(0) Q6_BLOCK(1) Q6_BLOCK(2) Q6_BLOCK(3)

@@ -70,6 +70,7 @@ INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) { return _mm512_dpwssd_epi32(
 INLINE float vf_sum(vf v) { return _mm512_reduce_add_ps(v); }
 INLINE float vf_maximum(vf v) { return _mm512_reduce_max_ps(v); }
 INLINE void prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+INLINE void prefetch_second(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 
 #elif MK_ISA_LEVEL == 1
 #include <immintrin.h>
@@ -177,6 +178,7 @@ INLINE float vf_sum(vf v) {
 }
 INLINE float vf_maximum(vf v) { float t[16]; vf_store(t, v); float m = t[0]; for (int i = 1; i < 16; i++) m = t[i] > m ? t[i] : m; return m; }
 INLINE void prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+INLINE void prefetch_second(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 
 #else
 #define TILE 4
@@ -258,4 +260,5 @@ INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) {
 INLINE float vf_sum(vf v) { for (int s = 8; s; s /= 2) for (int i = 0; i < s; i++) v.v[i] += v.v[i + s]; return v.v[0]; }
 INLINE float vf_maximum(vf v) { float m = v.v[0]; for (int i = 1; i < 16; i++) m = v.v[i] > m ? v.v[i] : m; return m; }
 INLINE void prefetch(const void *p) { (void)p; }
+INLINE void prefetch_second(const void *p) { (void)p; }
 #endif
