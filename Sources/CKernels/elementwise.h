@@ -108,7 +108,10 @@ static double peak_loop(mk_input kind, int64_t iterations) {
     float floats[16] = {0};
     vf acc[12];
     vi sums[12];
-    for (int i = 0; i < 12; i++) { acc[i] = vf_zero(); sums[i] = vi_zero(); }
+    for (int i = 0; i < 12; i++) { acc[i] = vf_set((float)i); sums[i] = vi_set(i); }
+    // What the compiler cannot see through it can neither fold nor hoist.
+#define OPAQUE __asm__ volatile("" : "+m"(*(uint8_t(*)[64])bytes), "+m"(*(float(*)[16])floats))
+    OPAQUE;
     const vb w = vb_load(bytes);
     const vf f = vf_load(floats);
     (void)w; (void)f;
@@ -116,7 +119,7 @@ static double peak_loop(mk_input kind, int64_t iterations) {
         if (kind == MK_INPUT_F32) for (int i = 0; i < 12; i++) acc[i] = vf_fma(f, vf_set(floats[0]), acc[i]);
         else if (kind == MK_INPUT_BF16) for (int i = 0; i < 12; i++) acc[i] = vf_dot_bf16(acc[i], bytes, bytes);
         else for (int i = 0; i < 12; i++) sums[i] = vi_dot(sums[i], w, (const int8_t *)bytes);
-        for (int i = 0; i < 12; i++) __asm__ volatile("" : "+m"(bytes[0]));
+        OPAQUE;
     }
     vf total = vf_zero();
     for (int i = 0; i < 12; i++) total = vf_add(total, vf_add(acc[i], vf_from_i(sums[i])));

@@ -74,6 +74,7 @@ typedef struct {
 /// Bytes that weights are fetched ahead of their use. Fetches are spread evenly over the work: a burst fills the line buffers and stalls.
 #define AHEAD 4096
 #define FAR_AHEAD 8192  // formats that jump about in their super-block
+#define PLAIN_AHEAD 2048
 #define SECOND_AHEAD 12288  // into the second-level cache
 /// Keeps the compiler from moving loads of later words up, where they would push accumulators out of the registers.
 #define KEEP_ORDER __asm__ volatile("" ::: "memory")
@@ -339,11 +340,12 @@ INLINE vf vf_dot_bf16(vf acc, const uint8_t *w, const uint8_t *x) {
 }
 #endif
 
-/// G groups (stride bytes apart) at once, so that few tokens still give enough independent chains.
+/// G groups (stride bytes apart) at once, so that few tokens still give enough independent chains. One token reads one stream: memory is the limit
+/// then, and several streams cost a fifth of it.
 INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
     for (int64_t k = 0, pairs = (columns + 1) / 2; k < pairs; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
-            prefetch(w + g * stride + AHEAD);
+            prefetch(w + g * stride + PLAIN_AHEAD);
             _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_dot_bf16(acc[g * T + t], w + g * stride, x + 4 * t);
         }
     }
@@ -353,7 +355,7 @@ INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stri
 INLINE void groups_f32(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
     for (int64_t k = 0; k < columns; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
-            prefetch(w + g * stride + AHEAD);
+            prefetch(w + g * stride + PLAIN_AHEAD);
             const vf v = vf_load((const float *)(w + g * stride));
             _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_fma(v, vf_set(((const float *)x)[t]), acc[g * T + t]);
         }
@@ -420,7 +422,7 @@ static void prepare_starts(mk_format format, const uint8_t *x, int T, int64_t co
 
 #define PLAIN_TILE_OF(NAME, T)                                                                                                      \
     static void tile_##NAME##_##T(const product_tile *tile, int64_t groups, int64_t stride, float *y, int64_t ldy, const float *bias, bool add) { \
-        enum { G = T <= 4 ? 4 : T <= 8 ? 2 : 1 };                                                                                   \
+        enum { G = T > 1 && T <= 4 ? 2 : 1 };                                                                                   \
         const uint8_t *w = tile->weights;                                                                                           \
         int64_t g = 0;                                                                                                              \
         for (; g + G <= groups; g += G, w += G * stride) {                                                                          \
