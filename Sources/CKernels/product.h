@@ -72,6 +72,7 @@ typedef struct {
 #define GIVEN_START(t) vi_set(start[(t)])
 
 /// Bytes that weights are fetched ahead of their use. Fetches are spread evenly over the work: a burst fills the line buffers and stalls.
+/// One token of a 4- or 5-bit format needs no fetches: the processor's own follow its single stream, and it has no slots to spare.
 #define AHEAD 4096
 #define FAR_AHEAD 8192  // formats that jump about in their super-block
 #define PLAIN_AHEAD 2048
@@ -98,7 +99,7 @@ INLINE void fetch_second(const uint8_t *w, int from, int to) {
         const float *sums = p->starts;                                                                 \
         (void)start; (void)sums;                                                                       \
         for (int64_t b = 0, blocks = p->columns / 32; b < blocks; b++) {                               \
-            fetch(w, 0, STEP_MOST);                                                                    \
+            if ((T) > 1 || STEP_MOST > 512) fetch(w, 0, STEP_MOST);                                                                    \
             vb word[8];                                                                                \
             UNPACK                                                                                     \
             const vf scale = vf_load_f16((const uint16_t *)(w + SCALES));                                  \
@@ -161,7 +162,7 @@ INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *a
             vb word[8];
             const uint8_t *chunk = w + 512 * c;
             const int8_t *q = (const int8_t *)x + 64 * T * c;
-            fetch(w + size / 4 * c, 0, size / 8);
+            if (T > 1) fetch(w + size / 4 * c, 0, size / 8);
             for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(chunk + 64 * g), 0, 15);
             if (five) for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + Q5_K_BITS + 128 * c + 8 * g, 16);
             const uint8_t *at = six + (c >> 1) * 128 + (c & 1) * 16;  // SIX_AT(0, 2c)
@@ -170,7 +171,7 @@ INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *a
             for (int g = 0; g < 8; g++) word[g] = vb_bits(vb_load(chunk + 64 * g), 4, 15);
             if (five) for (int g = 0; g < 8; g++) word[g] = vb_add_bits(word[g], w + Q5_K_BITS + 128 * c + 64 + 8 * g, 16);
             scale = vf_mul(d, vf_load_u8(at + 64));
-            fetch(w + size / 4 * c, size / 8, size / 4);
+            if (T > 1) fetch(w + size / 4 * c, size / 8, size / 4);
             DOT_TOKENS(T, word, q + 32 * T, ZERO_START, vi_dot, { part[t] = vf_fma(vf_from_i(dot), scale, part[t]); })
         }
         const vf dmin = vf_load_f16((const uint16_t *)(w + (five ? Q5_K_DMIN : Q4_K_DMIN)));
