@@ -4,12 +4,18 @@ import Engine
 import JSON
 import Runtime
 
-/// `motley bench`: speed in the shape of llama-bench.
+/// `motley bench`: of a model, unless `ops` is said. It has no options of its own, which would be taken from its subcommands'.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measures a model's speed on this machine, in the shape of llama-bench.",
-        discussion: "Options that take several values (separated by commas) are measured in every combination.",
-        subcommands: [BenchOpsCommand.self])
+        commandName: "bench", abstract: "Measures the speed of a model, or of every kernel, on this machine.",
+        subcommands: [BenchModelCommand.self, BenchOpsCommand.self], defaultSubcommand: BenchModelCommand.self)
+}
+
+/// `motley bench --model PATH`: speed in the shape of llama-bench.
+struct BenchModelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "Measures a model's speed, in the shape of llama-bench (the default).",
+        discussion: "Options that take several values (separated by commas) are measured in every combination.")
 
     @OptionGroup var modelPath: ModelPathOptions
     @OptionGroup var execution: ExecutionOptions

@@ -122,6 +122,24 @@ import Testing
         }
     }
 
+    /// The options of `bench ops` are its own: `bench` must not take them first.
+    @Test func benchOps() throws {
+        let result = try MotleyProcess(["bench", "ops", "--op", "add", "--isa", "scalar", "--tokens", "1", "--threads", "1", "--json"])
+        #expect(result.status == 0)
+        let rows = try #require(try result.json().array)
+        #expect(!rows.isEmpty)
+        #expect(rows.allSatisfy { $0["isa"]?.string == "scalar" && $0["conforms"]?.bool == true })
+    }
+
+    @Test func negativePenalties() throws {
+        let result = try MotleyProcess([
+            "run", "--model", MotleyProcess.golden("llama-gguf-f16-bare.gguf"), "--prompt-tokens", "1,2,3", "--max-tokens", "2", "--presence-penalty",
+            "-1",
+            "--frequency-penalty", "-0.5", "--ignore-eos", "--json",
+        ])
+        #expect(result.status == 0)
+    }
+
     /// What makes no sense is refused in one line, before work starts.
     @Test func refusals() throws {
         let model = MotleyProcess.golden("llama-gguf-f16-bare.gguf")

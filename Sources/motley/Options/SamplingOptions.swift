@@ -18,10 +18,10 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "Make tokens less likely that occurred: 1 is off, 1.1 a little.")
     var repetitionPenalty: Double?
 
-    @Option(help: "Subtract this from a token's logit for each time it was generated.")
+    @Option(parsing: .unconditional, help: "Subtract this from a token's logit for each time it was generated.")
     var frequencyPenalty: Double?
 
-    @Option(help: "Subtract this from the logit of every token that was generated.")
+    @Option(parsing: .unconditional, help: "Subtract this from the logit of every token that was generated.")
     var presencePenalty: Double?
 
     @Option(help: "Add to a token's logit, as TOKEN=VALUE (-inf forbids it). May be repeated.")
