@@ -63,7 +63,7 @@ let package = Package(
         tests("Checkpoints", ["Checkpoints", "JSON"]),
         tests("Text", ["Text", "JSON", "Checkpoints"], exclude: ["Templates/Styles", "Templates/goldens.json", "Templates/language.txt"]),
         tests("Models", ["Models", "Checkpoints", "JSON"]),
-        tests("Plans", ["Plans", "Models", "JSON"]),
+        tests("Plans", ["Plans", "Models", "Checkpoints", "JSON"]),
         tests("Scheduling", ["Scheduling", "Plans"]),
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),

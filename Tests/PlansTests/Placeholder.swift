@@ -1,5 +1,0 @@
-import Testing
-
-@Suite struct PlansPlaceholder {
-    @Test func builds() {}
-}
