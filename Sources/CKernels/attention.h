@@ -41,12 +41,12 @@ INLINE void attention_scores(const int R, const int P, const bool f16, const uin
 }
 
 /// outputs[r] += probabilities[r] x values over `count` positions, V vectors of 16 dimensions at a time from `at` on.
-INLINE void attention_values(const int R, const int V, const bool f16, const uint8_t *values, int64_t width, int64_t at, int64_t from, int64_t count,
+INLINE void attention_values(const int R, const int V, const bool f16, const uint8_t *values, int64_t width, int64_t at, int64_t count,
                              const float *probabilities, float *outputs) {
     vf acc[R * V];
     _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++)
         _Pragma("clang loop unroll(full)") for (int v = 0; v < V; v++) acc[r * V + v] = vf_load(outputs + r * width + at + 16 * v);
-    for (int64_t j = from; j < count; j++) {
+    for (int64_t j = 0; j < count; j++) {
         _Pragma("clang loop unroll(full)") for (int v = 0; v < V; v++) {
             const vf x = load_key(f16, values, j * width + at + 16 * v);
             _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++)
@@ -115,9 +115,9 @@ INLINE void attend(const int R, const bool f16, const mk_attention_call *c, floa
             vf_store(s + 48, s3);
         }
         int64_t at = 0;
-        if (R <= 4) for (; at + 64 <= width; at += 64) attention_values(R, 4, f16, values, width, at, 0, count, scores, outputs);
-        if (R <= 8) for (; at + 32 <= width; at += 32) attention_values(R, 2, f16, values, width, at, 0, count, scores, outputs);
-        for (; at < width; at += 16) attention_values(R, 1, f16, values, width, at, 0, count, scores, outputs);
+        if (R <= 4) for (; at + 64 <= width; at += 64) attention_values(R, 4, f16, values, width, at, count, scores, outputs);
+        if (R <= 8) for (; at + 32 <= width; at += 32) attention_values(R, 2, f16, values, width, at, count, scores, outputs);
+        for (; at < width; at += 16) attention_values(R, 1, f16, values, width, at, count, scores, outputs);
     }
     for (int64_t r = 0; r < c->rows; r++) {
         const vf inverse = vf_set(1.0f / sum[r]);

@@ -11,7 +11,7 @@ struct StageProgram {
     init(model: ModelSpec, weights: Weights, cache: KeyValueCache, buffers: StepBuffers, cpu: CPU, jobs: JobStorage) throws {
         let compiler = Compiler(weights: weights, buffers: buffers, cpu: cpu, jobs: jobs)
         if let projection = model.embedding.projection {
-            embedding.append(compiler.pack(buffers.embedded, buffers.embeddedStride, columns: model.embedding.size, for: [projection]))
+            embedding.append(try compiler.pack(buffers.embedded, buffers.embeddedStride, columns: model.embedding.size, for: [projection]))
             embedding.append(try compiler.product([projection], to: [(buffers.hidden, buffers.hiddenStride)]))
         }
         for (index, layer) in model.layers.enumerated() {
@@ -19,10 +19,10 @@ struct StageProgram {
         }
         let first = model.outputProjection ?? model.output
         output.append(
-            try compiler.pack(buffers.chosen, buffers.hiddenStride, columns: model.hiddenSize, for: [first], norm: model.finalNorm, inPlace: false))
+            try compiler.pack(buffers.chosen, buffers.hiddenStride, columns: model.hiddenSize, for: [first], norm: model.finalNorm))
         if let projection = model.outputProjection {
             output.append(try compiler.product([projection], to: [(buffers.embedded, buffers.embeddedStride)]))
-            output.append(compiler.pack(buffers.embedded, buffers.embeddedStride, columns: model.embedding.size, for: [model.output]))
+            output.append(try compiler.pack(buffers.embedded, buffers.embeddedStride, columns: model.embedding.size, for: [model.output]))
         }
         output.append(try compiler.product([model.output], to: [(buffers.logits, buffers.logitsStride)]))
     }
@@ -44,7 +44,7 @@ private struct Compiler {
         let projections = [attention.query, attention.key, attention.value]
         result.append(
             try pack(
-                hidden.base, hidden.stride, columns: hiddenSize, for: projections, norm: layer.postNorm ? nil : layer.attentionNorm, inPlace: false))
+                hidden.base, hidden.stride, columns: hiddenSize, for: projections, norm: layer.postNorm ? nil : layer.attentionNorm))
         result.append(
             try product(
                 projections,
@@ -52,18 +52,18 @@ private struct Compiler {
         result.append(try store(attention, positions: positions, cache: cache, layer: index))
         result.append(attend(attention, cache: cache, layer: index))
         result.append(
-            pack(buffers.attended, buffers.queryStride, columns: attention.headCount * attention.headSize, for: [attention.output]))
+            try pack(buffers.attended, buffers.queryStride, columns: attention.headCount * attention.headSize, for: [attention.output]))
         result.append(try product([attention.output], to: [hidden], add: true))
         if layer.postNorm {
             result.append(try pack(hidden.base, hidden.stride, columns: hiddenSize, for: [], norm: layer.attentionNorm, inPlace: true))
         }
         let inner = feedForward.gate.map { [$0, feedForward.up] } ?? [feedForward.up]
         result.append(
-            try pack(hidden.base, hidden.stride, columns: hiddenSize, for: inner, norm: layer.postNorm ? nil : layer.feedForwardNorm, inPlace: false))
+            try pack(hidden.base, hidden.stride, columns: hiddenSize, for: inner, norm: layer.postNorm ? nil : layer.feedForwardNorm))
         result.append(
             try product(
                 inner, to: [(buffers.gate, buffers.feedForwardStride), (buffers.up, buffers.feedForwardStride)], activation: feedForward.activation))
-        result.append(pack(buffers.gate, buffers.feedForwardStride, columns: feedForward.size, for: [feedForward.down]))
+        result.append(try pack(buffers.gate, buffers.feedForwardStride, columns: feedForward.size, for: [feedForward.down]))
         result.append(try product([feedForward.down], to: [hidden], add: true))
         if layer.postNorm {
             result.append(try pack(hidden.base, hidden.stride, columns: hiddenSize, for: [], norm: layer.feedForwardNorm, inPlace: true))
@@ -71,27 +71,10 @@ private struct Compiler {
         return result
     }
 
-    func pack(_ base: UnsafeMutablePointer<Float>, _ stride: Int, columns: Int, for linears: [LinearSpec]) -> Operation {
-        var job = packJob(base, stride, columns: columns, for: linears)
-        job.norm = MK_NORM_NONE
-        return .pack(jobs.make(job))
-    }
-
+    /// Packs rows for the products of `linears`, normed first where there is a norm; `inPlace` keeps the normed rows too.
     func pack(
-        _ base: UnsafeMutablePointer<Float>, _ stride: Int, columns: Int, for linears: [LinearSpec], norm: NormSpec?, inPlace: Bool
+        _ base: UnsafeMutablePointer<Float>, _ stride: Int, columns: Int, for linears: [LinearSpec], norm: NormSpec? = nil, inPlace: Bool = false
     ) throws -> Operation {
-        var job = packJob(base, stride, columns: columns, for: linears)
-        if let norm {
-            job.norm = norm.kind == .rms ? MK_NORM_RMS : MK_NORM_LAYER
-            job.weight = try weights.vector(norm.weight, count: columns)
-            job.bias = try norm.bias.map { try weights.vector($0, count: columns) }
-            job.epsilon = Float(norm.epsilon)
-            job.in_place = inPlace
-        }
-        return .pack(jobs.make(job))
-    }
-
-    private func packJob(_ base: UnsafeMutablePointer<Float>, _ stride: Int, columns: Int, for linears: [LinearSpec]) -> mk_pack_job {
         var job = mk_pack_job()
         job.isa = cpu.instructionSet
         job.x = base
@@ -104,7 +87,15 @@ private struct Compiler {
         job.packed.3 = kinds.contains(3) ? buffers.packed[3] : nil
         job.scratch = buffers.scratch
         job.scratch_stride = Int64(buffers.scratchStride)
-        return job
+        job.norm = MK_NORM_NONE
+        if let norm {
+            job.norm = norm.kind == .rms ? MK_NORM_RMS : MK_NORM_LAYER
+            job.weight = try weights.vector(norm.weight, count: columns)
+            job.bias = try norm.bias.map { try weights.vector($0, count: columns) }
+            job.epsilon = Float(norm.epsilon)
+            job.in_place = inPlace
+        }
+        return .pack(jobs.make(job))
     }
 
     /// The products of `linears` with their packed input. With an activation: of the only output, or gate x up into the first.

@@ -24,9 +24,7 @@ public enum Conformance {
     }
 
     /// The instruction sets this machine can run, ascending.
-    public static var instructionSets: [mk_isa] {
-        [MK_SCALAR, MK_AVX2, MK_AVX512, MK_AVX512_BF16].filter { $0.rawValue <= mk_best_isa().rawValue }
-    }
+    public static var instructionSets: [mk_isa] { InstructionSet.available.map(\.kernel) }
 
     /// Runs a case under each of the instruction sets.
     public static func check(_ instance: Case, _ instructionSets: [mk_isa]) -> [Finding] {
