@@ -9,8 +9,10 @@ struct ScheduledSequence: Sendable {
     var nextLogits: Int
     /// Positions whose keys and values are in `blocks`.
     var computed = 0
-    /// Tokens the step in progress adds to `computed`.
+    /// Tokens that steps in flight add to `computed`.
     var scheduled = 0
+    /// Ended while a step with it was in flight.
+    var hasEnded = false
     /// Block i holds positions `i * blockTokens ..< (i + 1) * blockTokens`.
     var blocks: [Int32] = []
     /// Hash of the tokens of each full block, as far as it was needed.
@@ -33,7 +35,11 @@ struct ScheduledSequence: Sendable {
         nextLogits = max(0, min(request.logitsFrom ?? promptCount - 1, promptCount - 1))
     }
 
-    var remaining: Int { tokens.count - computed }
+    /// Tokens that no step has brought yet.
+    var remaining: Int { tokens.count - computed - scheduled }
+
+    /// Whether the logits of its last token were given.
+    var isComputed: Bool { computed == tokens.count }
 
     /// Key of full block `index`, whose tokens are known, after the content named `parent`.
     mutating func key(ofBlock index: Int, after parent: BlockPool.Content, blockTokens: Int) -> BlockPool.Key {

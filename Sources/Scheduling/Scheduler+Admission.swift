@@ -22,7 +22,7 @@ extension Scheduler {
             case .admitted:
                 returned.remove(at: returned.count - 1 - deferred)
                 enterRunning(index)
-                add(index, &budget)
+                if !add(index, &budget) { return }
             case .deferred:
                 deferred += 1
             case .noRoom:

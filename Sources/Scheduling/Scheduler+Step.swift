@@ -1,29 +1,44 @@
 import Plans
 
 extension Scheduler {
-    /// Decides the next step, or says that nothing can run: no request is left, or every one waits for a token.
+    /// Decides the next step, or says that nothing can run now: no request is left, every one waits for a token or for a step in flight, or as many steps
+    /// are in flight as may be.
     public mutating func next() -> Bool {
-        precondition(!isStepOpen, "complete the step first")
+        guard inFlightCount < limits.stepsInFlight else { return false }
+        newest = (newest + 1) % flights.count
         clearStep()
         var budget = Budget(tokens: limits.stepTokens, logits: limits.stepLogits)
         scheduleDecodes(&budget)
         schedulePrefills(&budget)
         admit(&budget)
-        isStepOpen = !step.entries.isEmpty
-        if isStepOpen { statistics.steps += 1 }
-        return isStepOpen
+        guard !flights[newest].step.entries.isEmpty else {
+            newest = (newest + flights.count - 1) % flights.count
+            return false
+        }
+        inFlightCount += 1
+        statistics.steps += 1
+        return true
     }
 
-    /// Records that the executor ran `step`.
+    /// Records that the executor ran the oldest step in flight, now `completed`.
     public mutating func complete() {
-        precondition(isStepOpen, "there is no step to complete")
-        isStepOpen = false
-        for index in stepSequences {
-            let scheduled = sequences[index].scheduled
-            sequences[index].scheduled = 0
-            sequences[index].computed += scheduled
+        precondition(inFlightCount > 0, "there is no step to complete")
+        lastCompleted = (newest + flights.count - inFlightCount + 1) % flights.count
+        inFlightCount -= 1
+        for entry in flights[lastCompleted].sequences.indices {
+            let index = flights[lastCompleted].sequences[entry]
+            let count = flights[lastCompleted].step.entries[entry].tokens.count
+            statistics.computedTokens += count
+            sequences[index].scheduled -= count
+            sequences[index].computed += count
+            if sequences[index].hasEnded {
+                if sequences[index].scheduled == 0 {
+                    stop(index)
+                    forget(index)
+                }
+                continue
+            }
             sequences[index].nextLogits = max(sequences[index].nextLogits, sequences[index].computed)
-            statistics.computedTokens += scheduled
             nameBlocks(index)
         }
     }
@@ -32,19 +47,31 @@ extension Scheduler {
     struct Budget {
         var tokens: Int
         var logits: Int
+        /// Whether a prompt has a slice in the step already.
+        var hasSlice = false
     }
 
     private mutating func clearStep() {
-        while let entry = step.entries.popLast() { spareEntries.append(entry) }
-        stepSequences.removeAll(keepingCapacity: true)
+        while let entry = flights[newest].step.entries.popLast() { spareEntries.append(entry) }
+        flights[newest].sequences.removeAll(keepingCapacity: true)
+        flights[newest].requests.removeAll(keepingCapacity: true)
     }
 
-    /// One token of every sequence that has one to compute; room is made by preempting the latest arrivals.
+    /// One token of every sequence that has one to compute, or of its share of them; room is made by preempting the latest arrivals.
     private mutating func scheduleDecodes(_ budget: inout Budget) {
+        var most = Int.max
+        if limits.decodeGroups > 1 {
+            var decoding = 0
+            for index in running where sequences[index].tokens.count - sequences[index].computed <= 1 { decoding += 1 }
+            most = max(1, (decoding + limits.decodeGroups - 1) / limits.decodeGroups)
+        }
         var place = 0
-        while place < running.count {
+        while place < running.count, most > 0 {
             let index = running[place]
-            if sequences[index].remaining == 1, makeRoom(index) { add(index, &budget) }
+            if sequences[index].remaining == 1, makeRoom(index, at: place) {
+                add(index, &budget)
+                most -= 1
+            }
             // Preemption takes from the end: whatever stands at `place` now was `index` or is gone.
             place += 1
         }
@@ -52,22 +79,24 @@ extension Scheduler {
 
     private mutating func schedulePrefills(_ budget: inout Budget) {
         for index in running where sequences[index].remaining > 1 {
-            if budget.tokens == 0 { return }
-            add(index, &budget)
+            if budget.tokens == 0 || !add(index, &budget) { return }
         }
     }
 
-    /// A block for the sequence's next position; false if the sequence itself had to give way.
-    private mutating func makeRoom(_ index: Int) -> Bool {
+    /// A block for the next position of the sequence at `place` in `running`; false if the sequence has to wait or had to give way itself.
+    private mutating func makeRoom(_ index: Int, at place: Int) -> Bool {
         let needed = limits.blocks(for: sequences[index].computed + 1)
         while sequences[index].blocks.count < needed {
             if let block = pool.take() {
                 sequences[index].blocks.append(block)
-            } else {
-                let victim = running.removeLast()
-                preempt(victim)
-                if victim == index { return false }
+                continue
             }
+            // The latest arrival of which nothing is in flight.
+            guard let victim = running[place...].lastIndex(where: { sequences[$0].scheduled == 0 }) else { return false }
+            // Later ones that are in flight will end or give way: until then this one keeps what it has.
+            if victim == place, place < running.count - 1 { return false }
+            preempt(running.remove(at: victim))
+            if victim == place { return false }
         }
         return true
     }
@@ -79,18 +108,29 @@ extension Scheduler {
         putBack(index)
     }
 
-    /// Adds as much of the sequence as budget and slice length allow; its blocks are there already.
-    mutating func add(_ index: Int, _ budget: inout Budget) {
-        let start = sequences[index].computed
-        var end = start + min(sequences[index].remaining, budget.tokens, limits.sliceTokens)
+    /// Adds as much of the sequence as budget and slices allow; its blocks are there already. False: its slice waits for
+    /// the next step, and so should all later prompts.
+    @discardableResult
+    mutating func add(_ index: Int, _ budget: inout Budget) -> Bool {
+        let start = sequences[index].computed + sequences[index].scheduled
         let total = sequences[index].tokens.count
         let promptCount = sequences[index].promptCount
+        var end = min(total, start + limits.sliceTokens)
+        if !limits.sliceTables.isEmpty, start < promptCount {
+            // The last cut of the prompt takes with it what a preempted sequence had generated.
+            let cut = limits.cut(after: start, ofPrompt: promptCount)
+            if cut < promptCount { end = min(end, cut) }
+            // A slice is not cut once more to fill a step, but for one that has a step to itself.
+            if end - start > budget.tokens, budget.hasSlice { return false }
+        }
+        end = min(end, start + budget.tokens)
         // Logits are wanted from `nextLogits` on in the prompt, and of the last token.
         var firstLogits = sequences[index].nextLogits
         if firstLogits >= promptCount - 1 { firstLogits = max(firstLogits, total - 1) }
         firstLogits = max(firstLogits, start)
         if end - firstLogits > budget.logits { end = firstLogits + budget.logits }
-        guard end > start else { return }
+        guard end > start else { return true }
+        if end - start > 1 { budget.hasSlice = true }
 
         var entry = spareEntries.popLast() ?? Step.Entry(sequence: 0, start: 0, tokens: [], blocks: [], logits: [])
         entry.sequence = sequences[index].slot
@@ -106,11 +146,13 @@ extension Scheduler {
             entry.logits.append(position - start)
             position += 1
         }
-        step.entries.append(entry)
-        stepSequences.append(index)
-        sequences[index].scheduled = end - start
+        flights[newest].step.entries.append(entry)
+        flights[newest].sequences.append(index)
+        flights[newest].requests.append(sequences[index].id)
+        sequences[index].scheduled += end - start
         budget.tokens -= end - start
         budget.logits -= max(0, end - firstLogits)
+        return true
     }
 
     /// Names blocks that became full, so that others find them.
@@ -127,6 +169,6 @@ extension Scheduler {
                 sequences[index].blocks[named], key: key, tokens: sequences[index].tokens(ofBlock: named, blockTokens: size))
             sequences[index].namedBlocks += 1
         }
-        if sequences[index].remaining > 0 { announcePending(index) }
+        if !sequences[index].isComputed { announcePending(index) }
     }
 }

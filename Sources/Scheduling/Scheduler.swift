@@ -10,18 +10,33 @@ public import Plans
 ///     while scheduler.next() {
 ///         try executor.run(scheduler.step)
 ///         scheduler.complete()
-///         for entry in scheduler.step.entries.indices { /* sample; then append(_:to:) or finish(_:) */ }
+///         for entry in scheduler.completed.entries.indices { /* sample; then append(_:to:) or finish(_:) */ }
 ///     }
+///
+/// A pipeline has up to `limits.stepsInFlight` steps started and not completed. They are completed in the order they were started. A sequence whose last
+/// token is on its way is in no other step; a prompt's next slice may follow before the one ahead of it is completed. What is in flight is never preempted.
 ///
 /// Between `complete` and the following `next`, every sequence whose last token's logits were given gets a token or ends.
 /// A step costs time in proportion to the sequences and blocks it touches, and allocates only when a request arrives.
 public struct Scheduler: Sendable {
+    /// A step that was decided, and whose entries are whose.
+    struct Flight: Sendable {
+        var step = Step(entries: [])
+        /// By entry: index into `sequences`, and the request, which may have ended since.
+        var sequences: [Int] = []
+        var requests: [RequestID] = []
+    }
+
     public let limits: SchedulerLimits
     public internal(set) var pool: BlockPool
-    /// What `next` decided; valid until the following `next`.
-    public internal(set) var step = Step(entries: [])
     public internal(set) var statistics = SchedulerStatistics()
+    /// Steps started and not completed.
+    public internal(set) var inFlightCount = 0
 
+    /// A ring of `limits.stepsInFlight` steps: those in flight end at `newest`.
+    var flights: [Flight]
+    var newest = 0
+    var lastCompleted = 0
     var sequences: [ScheduledSequence] = []
     var freeIndices: [Int] = []
     var indexOfRequest: [RequestID: Int] = [:]
@@ -35,11 +50,8 @@ public struct Scheduler: Sendable {
     var returned: [Int] = []
     /// Full blocks that running sequences are computing, and how many do.
     var pending: [BlockPool.Key: Int] = [:]
-    /// Sequence index of each entry of `step`.
-    var stepSequences: [Int] = []
     /// Entries kept for their arrays' capacity.
     var spareEntries: [Step.Entry] = []
-    var isStepOpen = false
     private var nextID = 0
 
     public init(limits: SchedulerLimits) {
@@ -49,10 +61,26 @@ public struct Scheduler: Sendable {
         running.reserveCapacity(limits.sequences)
         returned.reserveCapacity(limits.sequences * 2)
         pending.reserveCapacity(limits.sequences * 2)
-        stepSequences.reserveCapacity(limits.sequences)
-        spareEntries.reserveCapacity(limits.sequences)
-        step.entries.reserveCapacity(limits.sequences)
+        flights = Array(repeating: Flight(), count: limits.stepsInFlight)
+        for index in flights.indices {
+            flights[index].step.entries.reserveCapacity(limits.sequences)
+            flights[index].sequences.reserveCapacity(limits.sequences)
+            flights[index].requests.reserveCapacity(limits.sequences)
+        }
+        spareEntries.reserveCapacity(limits.sequences * limits.stepsInFlight)
     }
+
+    /// What `next` decided last; valid until the following `next`.
+    public var step: Step { _read { yield flights[newest].step } }
+
+    /// What `complete` completed last; valid until the following `next`. With one step in flight it is `step`.
+    public var completed: Step { _read { yield flights[lastCompleted].step } }
+
+    /// The request behind `step.entries[entry]`.
+    public func request(ofEntry entry: Int) -> RequestID { flights[newest].requests[entry] }
+
+    /// The request behind `completed.entries[entry]`; it may have ended while the step was in flight.
+    public func request(ofCompletedEntry entry: Int) -> RequestID { flights[lastCompleted].requests[entry] }
 
     public var runningCount: Int { running.count }
     public var waitingCount: Int { returned.count + arrivals.count - arrivalsHead }
@@ -88,31 +116,48 @@ public struct Scheduler: Sendable {
 
     /// Adds a generated token; the next step computes it.
     public mutating func append(_ token: Int32, to id: RequestID) {
-        precondition(!isStepOpen, "complete the step first")
         guard let index = indexOfRequest[id] else { preconditionFailure("no such request") }
-        precondition(sequences[index].remaining == 0 && generatedCount(at: index) < sequences[index].maximumTokens)
+        precondition(sequences[index].isComputed, "complete the step first")
+        precondition(generatedCount(at: index) < sequences[index].maximumTokens)
         sequences[index].tokens.append(token)
     }
 
-    /// Ends a request, running or waiting; its full blocks stay known until their room is needed.
+    /// Ends a request, running or waiting; its full blocks stay known until their room is needed. Blocks that a step in flight still writes are
+    /// given back when it is completed.
     public mutating func finish(_ id: RequestID) {
-        precondition(!isStepOpen, "complete the step first")
         guard let index = indexOfRequest.removeValue(forKey: id) else { return }
+        statistics.finished += 1
         if sequences[index].slot >= 0 {
-            running.removeAll { $0 == index }
+            remove(fromRunning: index)
+            if sequences[index].scheduled > 0 {
+                sequences[index].hasEnded = true
+                return
+            }
             stop(index)
         } else if let place = returned.firstIndex(of: index) {
             returned.remove(at: place)
         } else if let place = arrivals[arrivalsHead...].firstIndex(of: index) {
             arrivals.remove(at: place)
         }
-        sequences[index] = ScheduledSequence(id: id, request: SequenceRequest(prompt: [], maximumTokens: 0))
-        freeIndices.append(index)
-        statistics.finished += 1
+        forget(index)
     }
 
-    /// The request behind `step.entries[entry]`.
-    public func request(ofEntry entry: Int) -> RequestID { sequences[stepSequences[entry]].id }
+    private mutating func remove(fromRunning index: Int) {
+        // Ordered by arrival, so the place is found by bisection.
+        let id = sequences[index].id
+        var low = 0, high = running.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sequences[running[middle]].id < id { low = middle + 1 } else { high = middle }
+        }
+        running.remove(at: low)
+    }
+
+    /// Makes a sequence's place free for another.
+    mutating func forget(_ index: Int) {
+        sequences[index] = ScheduledSequence(id: sequences[index].id, request: SequenceRequest(prompt: [], maximumTokens: 0))
+        freeIndices.append(index)
+    }
 
     /// Prompt and generated tokens, or nil if the request has ended.
     public func tokens(of id: RequestID) -> [Int32]? { indexOfRequest[id].map { sequences[$0].tokens } }
@@ -124,7 +169,7 @@ public struct Scheduler: Sendable {
     public func sharedCount(of id: RequestID) -> Int? { indexOfRequest[id].map { sequences[$0].sharedTokens } }
 
     /// Whether the request's next logits are those of its last token: what is sampled from them continues it.
-    public func wantsToken(_ id: RequestID) -> Bool { indexOfRequest[id].map { sequences[$0].remaining == 0 } ?? false }
+    public func wantsToken(_ id: RequestID) -> Bool { indexOfRequest[id].map { sequences[$0].isComputed } ?? false }
 
     func generatedCount(at index: Int) -> Int { sequences[index].tokens.count - sequences[index].promptCount }
 

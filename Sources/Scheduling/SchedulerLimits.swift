@@ -1,3 +1,5 @@
+public import Plans
+
 /// What bounds a scheduler: the executor's geometry and a few choices.
 public struct SchedulerLimits: Sendable, Equatable {
     /// Tokens per KV block.
@@ -14,11 +16,17 @@ public struct SchedulerLimits: Sendable, Equatable {
     public var sliceTokens: Int
     /// Whether prompts that begin alike share KV blocks.
     public var sharesPrefixes: Bool
+    /// Most steps that are started and not completed: 1 for one executor, at least the number of stages for a pipeline.
+    public var stepsInFlight: Int
+    /// Into how many steps the decoding sequences are divided, so that each stage of a pipeline has some to work on; 1: they all go together.
+    public var decodeGroups: Int
+    /// Where prompts are cut, by prompt length ascending; lengths in between are cut in the same proportions, longer prompts by `sliceTokens` alone.
+    public var sliceTables: [SliceTable]
 
     /// Values below 1 are raised to 1, and `sequences` is lowered to what one step can decode.
     public init(
         blockTokens: Int, blockCount: Int, stepTokens: Int = 2048, stepLogits: Int = 256, sequences: Int = 256, sliceTokens: Int? = nil,
-        sharesPrefixes: Bool = true
+        sharesPrefixes: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, sliceTables: [SliceTable] = []
     ) {
         self.blockTokens = max(1, blockTokens)
         self.blockCount = max(0, blockCount)
@@ -27,6 +35,9 @@ public struct SchedulerLimits: Sendable, Equatable {
         self.sequences = max(1, min(sequences, stepTokens, stepLogits))
         self.sliceTokens = max(1, min(sliceTokens ?? stepTokens, stepTokens))
         self.sharesPrefixes = sharesPrefixes
+        self.stepsInFlight = max(1, stepsInFlight)
+        self.decodeGroups = max(1, min(decodeGroups ?? stepsInFlight, stepsInFlight))
+        self.sliceTables = sliceTables.sorted { $0.promptTokens < $1.promptTokens }
     }
 
     /// Blocks that hold `tokens` tokens.
@@ -36,5 +47,21 @@ public struct SchedulerLimits: Sendable, Equatable {
     public var capacityTokens: Int {
         let (product, overflow) = blockCount.multipliedReportingOverflow(by: blockTokens)
         return overflow ? .max : product
+    }
+
+    /// The first position after `start` at which a prompt of so many tokens is cut; its end where no table says otherwise.
+    ///
+    /// A table's slices are stretched or shrunk to the prompt: cut i is at prompt x (slices before it) / (all slices), rounded. O(slices).
+    public func cut(after start: Int, ofPrompt count: Int) -> Int {
+        guard let table = sliceTables.first(where: { $0.promptTokens >= count }) else { return count }
+        let whole = table.slices.reduce(0.0) { $0 + Double(max(0, $1)) }
+        guard whole > 0 else { return count }
+        var before = 0.0
+        for slice in table.slices {
+            before += Double(max(0, slice))
+            let position = Int((before / whole * Double(count)).rounded())
+            if position > start { return min(position, count) }
+        }
+        return count
     }
 }

@@ -147,6 +147,91 @@ struct RecordingExecutor {
         #expect(scheduler.pending.isEmpty && scheduler.freeSlots.count == limits.sequences)
     }
 
+    /// The same with several steps in flight, completed in the order they were started, as a pipeline does; prompts cut by tables.
+    @Test(arguments: 0..<60) func pipelinesGiveEverybodyTheSameTokens(seed: Int) throws {
+        var random = SeededGenerator(state: UInt64(seed) &* 104729 &+ 7)
+        let blockTokens = [1, 2, 4, 8].randomElement(using: &random)!
+        let inFlight = Int.random(in: 2...6, using: &random)
+        let limits = SchedulerLimits(
+            blockTokens: blockTokens, blockCount: Int.random(in: 64 / blockTokens...200 / blockTokens, using: &random),
+            stepTokens: Int.random(in: 4...40, using: &random), sequences: Int.random(in: 1...10, using: &random),
+            sharesPrefixes: Bool.random(using: &random), stepsInFlight: inFlight, decodeGroups: Int.random(in: 1...inFlight, using: &random),
+            sliceTables: Bool.random(using: &random)
+                ? [] : [SliceTable(promptTokens: 12, slices: [7, 5]), SliceTable(promptTokens: 30, slices: [10, 8, 7, 5])])
+        var scheduler = Scheduler(limits: limits)
+        var executor = RecordingExecutor(limits: limits)
+        var prompts: [RequestID: [Int32]] = [:], wanted: [RequestID: Int] = [:], outputs: [RequestID: [Int32]] = [:]
+        var finished: Set<RequestID> = [], cancelled: Set<RequestID> = []
+        /// Steps in flight as they were when they were started.
+        var started: [(entries: [Step.Entry], requests: [RequestID])] = []
+        var left = 40
+        var deepest = 0
+        while left > 0 || !scheduler.isIdle {
+            while left > 0, scheduler.isIdle || Int.random(in: 0..<3, using: &random) == 0 {
+                left -= 1
+                let prompt = (0..<Int.random(in: 1...40, using: &random)).map { $0 < 12 ? Int32($0) : Int32.random(in: 0..<2, using: &random) }
+                let count = Int.random(in: 1...20, using: &random)
+                let id = try scheduler.submit(SequenceRequest(prompt: prompt, maximumTokens: count))
+                (prompts[id], wanted[id]) = (prompt, count)
+            }
+            if Int.random(in: 0..<3, using: &random) > 0, scheduler.next() {
+                let requests = scheduler.step.entries.indices.map { scheduler.request(ofEntry: $0) }
+                #expect(Set(requests).count == requests.count)
+                #expect(scheduler.step.tokenCount <= limits.stepTokens)
+                for (entry, id) in zip(scheduler.step.entries, requests) {
+                    // A sequence is in several steps only with the slices of its prompt, one behind another.
+                    for earlier in started {
+                        for (other, otherID) in zip(earlier.entries, earlier.requests) where otherID == id {
+                            #expect(other.start + other.tokens.count <= entry.start)
+                            #expect(entry.start < prompts[id]!.count + (outputs[id]?.count ?? 0))
+                        }
+                    }
+                }
+                started.append((scheduler.step.entries, requests))
+                deepest = max(deepest, started.count)
+                #expect(scheduler.inFlightCount == started.count && started.count <= inFlight)
+            } else if !started.isEmpty {
+                let oldest = started.removeFirst()
+                scheduler.complete()
+                let requests = scheduler.completed.entries.indices.map { scheduler.request(ofCompletedEntry: $0) }
+                #expect(requests == oldest.requests)
+                #expect(scheduler.completed.entries.map(\.start) == oldest.entries.map(\.start))
+                let rows = executor.run(scheduler.completed)
+                var row = 0
+                for entry in scheduler.completed.entries.indices {
+                    let id = scheduler.request(ofCompletedEntry: entry)
+                    for _ in scheduler.completed.entries[entry].logits {
+                        defer { row += 1 }
+                        if finished.contains(id) { continue }
+                        outputs[id, default: []].append(rows[row])
+                        if outputs[id]!.count == wanted[id]! {
+                            scheduler.finish(id)
+                            finished.insert(id)
+                        } else {
+                            scheduler.append(rows[row], to: id)
+                        }
+                    }
+                }
+            } else if !scheduler.isIdle {
+                let canStart = scheduler.next()
+                #expect(canStart, "requests are left but nothing can run (seed \(seed))")
+                guard canStart else { return }
+                started.append((scheduler.step.entries, scheduler.step.entries.indices.map { scheduler.request(ofEntry: $0) }))
+            }
+            if Int.random(in: 0..<40, using: &random) == 0, let victim = prompts.keys.sorted().first(where: { !finished.contains($0) }) {
+                scheduler.finish(victim)
+                finished.insert(victim)
+                cancelled.insert(victim)
+            }
+        }
+        while scheduler.inFlightCount > 0 { scheduler.complete() }
+        #expect(finished.count == 40 && (deepest > 1 || limits.sequences == 1))
+        for (id, prompt) in prompts where !cancelled.contains(id) {
+            #expect(outputs[id] == RecordingExecutor.expected(prompt: prompt, count: wanted[id]!), "request \(id), seed \(seed)")
+        }
+        #expect(scheduler.pool.heldCount == 0 && scheduler.pending.isEmpty && scheduler.freeSlots.count == limits.sequences)
+    }
+
     @Test func tokensInAreTokensComputedSharedOrGivenUp() throws {
         var random = SeededGenerator(state: 5)
         let limits = SchedulerLimits(blockTokens: 4, blockCount: 30, stepTokens: 16, sequences: 6)
@@ -162,7 +247,7 @@ struct RecordingExecutor {
             scheduler.complete()
             for entry in scheduler.step.entries.indices where !scheduler.step.entries[entry].logits.isEmpty {
                 let id = scheduler.request(ofEntry: entry)
-                let maximum = scheduler.sequences[scheduler.stepSequences[entry]].maximumTokens
+                let maximum = scheduler.sequences[scheduler.flights[scheduler.newest].sequences[entry]].maximumTokens
                 if scheduler.generatedCount(of: id) == maximum - 1 { scheduler.finish(id) } else { scheduler.append(1, to: id) }
             }
         }

@@ -159,4 +159,56 @@ import Testing
         try start(&scheduler)
         #expect(scheduler.request(ofEntry: 0) == third)
     }
+
+    @Test func slicesOfOnePromptFollowOneAnother() throws {
+        let limits = SchedulerLimits(
+            blockTokens: 4, blockCount: 64, stepTokens: 64, stepsInFlight: 3, sliceTables: [SliceTable(promptTokens: 20, slices: [8, 6, 4, 2])])
+        var scheduler = Scheduler(limits: limits)
+        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<20), maximumTokens: 2))
+        var shapes: [[Int]] = []
+        while scheduler.next() { shapes.append([scheduler.step.entries[0].start, scheduler.step.entries[0].tokens.count]) }
+        #expect(shapes == [[0, 8], [8, 6], [14, 4]])
+        scheduler.complete()
+        try start(&scheduler)
+        #expect(scheduler.step.entries[0].start == 18 && scheduler.step.entries[0].logits == [1])
+        for _ in 0..<3 { scheduler.complete() }
+        #expect(scheduler.wantsToken(id))
+        scheduler.append(7, to: id)
+        try start(&scheduler)
+        // Its last token is on its way: nothing else can start.
+        let second = scheduler.next()
+        #expect(!second)
+        scheduler.complete()
+        scheduler.finish(id)
+        #expect(scheduler.pool.heldCount == 0)
+        // A shorter prompt is cut in proportion, a longer one is not.
+        #expect(limits.cut(after: 0, ofPrompt: 10) == 4 && limits.cut(after: 4, ofPrompt: 10) == 7 && limits.cut(after: 9, ofPrompt: 10) == 10)
+        #expect(limits.cut(after: 0, ofPrompt: 21) == 21)
+    }
+
+    @Test func decodingSequencesAreDividedOverThePipeline() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepsInFlight: 3))
+        let ids = try (0..<7).map { try scheduler.submit(SequenceRequest(prompt: [Int32($0)], maximumTokens: 9)) }
+        try start(&scheduler)
+        scheduler.complete()
+        for id in ids { scheduler.append(0, to: id) }
+        var counts: [Int] = []
+        while scheduler.next() { counts.append(scheduler.step.entries.count) }
+        #expect(counts == [3, 3, 1])
+    }
+
+    @Test func aRequestThatEndsInFlightKeepsItsBlocksUntilItsStepIsDone() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 4, stepsInFlight: 2))
+        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<12), maximumTokens: 1))
+        try start(&scheduler)
+        try start(&scheduler)
+        scheduler.finish(id)
+        #expect(scheduler.isIdle && scheduler.pool.heldCount == 3)
+        let third = scheduler.next()
+        #expect(!third)
+        scheduler.complete()
+        #expect(scheduler.request(ofCompletedEntry: 0) == id && scheduler.pool.heldCount == 3)
+        scheduler.complete()
+        #expect(scheduler.pool.heldCount == 0)
+    }
 }
