@@ -14,6 +14,12 @@ public struct Explanation {
 
     /// One line: what was found and what it does.
     public var headline: String {
+        let how = result.best.note.isEmpty ? "" : " (\(result.best.note))"
+        return "\(problem.shape.name), objective \(problem.objective.name): \(result.best.strategy)\(how): \(figures.joined(separator: ", "))"
+    }
+
+    /// What the plan is predicted to do.
+    var figures: [String] {
         let best = result.best, prediction = best.prediction
         var parts: [String] = []
         if let rate = prediction.throughputTokensPerSecond { parts.append("\(Text.digits(rate)) tokens/s") }
@@ -23,8 +29,7 @@ public struct Explanation {
         if let price = best.pricePerHour, let rate = prediction.throughputTokensPerSecond, rate > 0 {
             parts.append("\(Text.digits(price / 3600 / rate * 1e6)) per million tokens")
         }
-        let how = best.note.isEmpty ? "" : " (\(best.note))"
-        return "\(problem.shape.name), objective \(problem.objective.name): \(best.strategy)\(how): \(parts.joined(separator: ", "))"
+        return parts
     }
 
     public var text: String {
@@ -111,14 +116,8 @@ public struct Explanation {
         guard let replica = result.best.plan.replicas.first,
             let model = try? ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
         else { return "" }
-        let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
-        let count = max(1, replica.block.microBatchCount)
-        let sequences = Double(max(1, replica.block.microBatchSize) * count)
-        let loads = [
-            ("decode", StepLoad.decode(sequences: sequences, context: prompt + output / 2, microBatches: count)),
-            ("prefill", StepLoad.prefill(sequences: sequences, tokens: prompt, microBatches: count)),
-        ]
-        return loads.map { name, load in
+        let sequences = Double(max(1, replica.block.microBatchSize) * max(1, replica.block.microBatchCount))
+        return loads(replica).map { name, load in
             let resources = model.resources(load).sorted { ($0.value, $1.key) > ($1.value, $0.key) }
             var rows: [[String]] = []
             let whole = model.stages.count == 1 ? model.seconds(load) : model.round(load)
@@ -161,20 +160,50 @@ public struct Explanation {
         return "left out, since with them the prediction is no better: \(names.joined(separator: ", "))"
     }
 
-    /// Next-best plans and why they were not taken.
+    /// Next-best plans and why they were not taken: the best of each strategy, then what else came near.
     var rejected: String {
         guard !result.others.isEmpty else { return "" }
-        var seen: Set<String> = []
-        var rows: [[String]] = []
+        var seen: Set<String> = [result.best.note]
+        var listed: [Evaluation] = [], near: [Evaluation] = []
         for other in result.others {
-            let name = other.note.isEmpty ? other.strategy : "\(other.strategy): \(other.note)"
-            guard seen.insert(name).inserted, rows.count < 8 else { continue }
-            let reason =
-                other.fits
-                ? "\(Text.fixed(other.score / result.best.score, 2))x the best plan's score"
-                : "does not fit: \(other.overflows.prefix(2).joined(separator: "; "))"
-            rows.append([name, reason])
+            // Of plans that differ in a trifle one is enough.
+            guard seen.insert(other.note).inserted else { continue }
+            let isNew = other.strategy != result.best.strategy && !listed.contains { $0.strategy == other.strategy }
+            if isNew {
+                listed.append(other)
+            } else if near.count < 4, !near.contains(where: { abs($0.score - other.score) < 1e-3 * other.score }),
+                abs(other.score - result.best.score) > 1e-3 * other.score
+            {
+                near.append(other)
+            }
         }
-        return "also considered:\n" + rows.map { "  \($0[0]): \($0[1])" }.joined(separator: "\n")
+        let rows = (listed + near).sorted { ($0.fits ? 0 : 1, $0.score) < ($1.fits ? 0 : 1, $1.score) }.prefix(10).map { other -> String in
+            let name = other.note.isEmpty ? other.strategy : "\(other.strategy): \(other.note)"
+            return "  \(name): \(reason(other))"
+        }
+        return rows.isEmpty ? "" : "also considered:\n" + rows.joined(separator: "\n")
+    }
+
+    private func reason(_ other: Evaluation) -> String {
+        guard other.fits else { return "does not fit: \(other.overflows.prefix(2).joined(separator: "; "))" }
+        let ratio = other.score / result.best.score
+        guard ratio > 1.0005, let replica = other.plan.replicas.first,
+            let model = try? ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
+        else { return "as good" }
+        let load = problem.objective == .timeToFirstToken ? loads(replica)[1].1 : loads(replica)[0].1
+        guard let slowest = model.stages.max(by: { $0.time(load).seconds < $1.time(load).seconds }) else { return "" }
+        let time = slowest.time(load)
+        return "\(Text.fixed(ratio, 2))x the score; its limit is \(bottleneck(time, slowest)), \(Text.seconds(time.seconds)) a step"
+    }
+
+    /// The replica's decode and prefill steps for the workload.
+    private func loads(_ replica: Replica) -> [(String, StepLoad)] {
+        let prompt = problem.workload.meanPrompt
+        let count = max(1, replica.block.microBatchCount)
+        let sequences = Double(max(1, replica.block.microBatchSize) * count)
+        return [
+            ("decode", .decode(sequences: sequences, context: prompt + problem.workload.meanOutput / 2, microBatches: count)),
+            ("prefill", .prefill(sequences: sequences, tokens: prompt, microBatches: count)),
+        ]
     }
 }

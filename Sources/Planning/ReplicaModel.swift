@@ -83,9 +83,13 @@ public struct ReplicaModel: Sendable {
 
     /// Seconds to decode one token for each of `sequences`, divided over the stages so that all of them work.
     public func decodeRound(sequences: Double, context: Double) -> Double {
+        round(.decode(sequences: sequences, context: context, microBatches: decodeBatches(sequences)))
+    }
+
+    /// Micro-batches that so many sequences decode in: the plan's, and in a pipeline at least one per stage.
+    func decodeBatches(_ sequences: Double) -> Int {
         let planned = max(1, block.microBatchCount)
-        let batches = stages.count == 1 ? planned : max(1, min(max(planned, stages.count), Int(sequences)))
-        return round(.decode(sequences: sequences, context: context, microBatches: min(batches, max(1, Int(sequences)))))
+        return max(1, min(stages.count == 1 ? planned : max(planned, stages.count), Int(min(sequences, 1e6))))
     }
 
     /// Longest piece of a prompt (times sequences) that is one step: bounds the memory of activations.
