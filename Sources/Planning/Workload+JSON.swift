@@ -48,19 +48,26 @@ extension Workload {
 }
 
 extension TokenLengths {
-    /// A number, `{"uniform": [32, 512]}` or `{"values": [17, 300, 4000]}`.
+    /// A number, `{"uniform": [32, 512]}`, `{"lognormal": {"median": 200, "sigma": 1.1, "most": 4096}}` or `{"values": [17, 300, 4000]}`.
     init(reading field: FieldReader) throws(FieldError) {
         let range = 1...100_000_000
         if field.value.object == nil {
             self = .fixed(try field.integer(in: range))
             return
         }
-        let field = try field.object(keys: ["uniform", "values"])
+        let field = try field.object(keys: ["uniform", "lognormal", "values"])
         if let values = field.optional("values") {
             var numbers: [Int] = []
             for entry in try values.array(limit: 10_000_000) { numbers.append(try entry.integer(in: range)) }
             guard !numbers.isEmpty else { throw values.failure("expected at least one number") }
             self = .values(numbers)
+            return
+        }
+        if let spread = field.optional("lognormal") {
+            let spread = try spread.object(keys: ["median", "sigma", "most"])
+            let median = try spread.required("median", expected: "a number of tokens").integer(in: range)
+            let most = try spread.required("most", expected: "the largest number of tokens").integer(in: median...range.upperBound)
+            self = .logNormal(median: median, sigma: try spread.required("sigma", expected: "a number").number(in: 0...5), most: most)
             return
         }
         let uniform = try field.required("uniform", expected: "[least, most]")
@@ -74,6 +81,8 @@ extension TokenLengths {
         switch self {
         case .fixed(let count): .integer(count)
         case .uniform(let low, let high): ["uniform": [.integer(low), .integer(high)]]
+        case .logNormal(let median, let sigma, let most):
+            ["lognormal": ["median": .integer(median), "sigma": .number(sigma), "most": .integer(most)]]
         case .values(let values): ["values": .array(values.map { .integer($0) })]
         }
     }

@@ -20,7 +20,7 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "A cluster file or a measured profile.")
     var hardware: String?
 
-    @Option(help: "A workload: a JSON file, or JSON itself.")
+    @Option(help: "A workload: a JSON file, JSON itself, or a .csv of arrivals, prompt and output tokens.")
     var workload: String?
 
     @Option(help: "latency, ttft, throughput, cost, or JSON for slo.")
@@ -122,6 +122,9 @@ enum PlanningInput {
         if let objective = command.objective {
             set("objective", objective.hasPrefix("{") || objective.hasSuffix(".json") ? try parse(objective) : .string(objective))
         }
+        if let workload = fields.first(where: { $0.key == "workload" })?.value {
+            set("workload", try withTrace(workload, beside: command.workload == nil ? command.scenario : command.workload))
+        }
         if let name = command.model {
             set("model", command.weights.map { ["name": .string(name), "format": .string($0)] } ?? .string(name))
         } else if let format = command.weights, let given = fields.first(where: { $0.key == "model" })?.value {
@@ -149,9 +152,22 @@ enum PlanningInput {
         return scenario
     }
 
-    /// A JSON file, or JSON itself where the text begins with a brace.
+    /// A workload whose `trace` names a file (a table, see `TraceFile`; relative to the file that names it) gets the file's requests.
+    private static func withTrace(_ workload: JSON, beside file: String?) throws -> JSON {
+        guard let object = workload.object, let name = workload["trace"]?.string else { return workload }
+        let folder = file.flatMap { $0.hasPrefix("{") ? nil : URL(fileURLWithPath: $0).deletingLastPathComponent() }
+        let path = URL(fileURLWithPath: name, relativeTo: folder).path
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw FieldError(field: "workload.trace", message: "\(path) cannot be read")
+        }
+        let trace = try TraceFile.json(String(decoding: data, as: UTF8.self), name: path)
+        return .object(JSONObject(object.map { ($0.key, $0.key == "trace" ? trace : $0.value) }))
+    }
+
+    /// A JSON file, or JSON itself where the text begins with a brace, or a trace's table.
     private static func parse(_ text: String) throws -> JSON {
         if text.hasPrefix("{") { return try JSON(parsing: text) }
+        if text.lowercased().hasSuffix(".csv") { return ["trace": .string(URL(fileURLWithPath: text).path)] }
         guard let data = FileManager.default.contents(atPath: text) else { throw FieldError(field: text, message: "cannot be read") }
         do { return try JSON(parsing: [UInt8](data)) } catch { throw FieldError(field: text, message: error.description) }
     }
