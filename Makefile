@@ -1,17 +1,17 @@
 # What an engineer does here, one word each. `make help` lists it.
 
 SWIFT ?= swift
-# Debian packages a build needs beyond Swift itself. Installed by Tools/setup when missing.
-DEBIAN_PACKAGES =
 # The direction of imports is part of the build: a target may import only what Package.swift gives it.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
-# TRAITS=CBC builds the planner with CBC for its linear programs; without it our own simplex solves them.
-TRAITS ?=
+# Parts with needs of their own (Package.swift); TRAITS=none builds with nothing but Swift, our own code in their place.
+TRAITS ?= CBC
+# Debian packages a build needs beyond Swift itself. Installed by Tools/setup when missing.
+DEBIAN_PACKAGES =
 ifneq ($(filter CBC,$(TRAITS)),)
-DEBIAN_PACKAGES += coinor-libcbc-dev
+DEBIAN_PACKAGES += coinor-libcbc-dev pkgconf
 endif
-ifneq ($(TRAITS),)
-BUILD_FLAGS += --traits $(TRAITS)
+ifeq ($(TRAITS),none)
+BUILD_FLAGS += --disable-default-traits
 endif
 MODEL ?= Models/motley-bundled.gguf
 PROMPT ?= Sort these numbers: 42 7 19
@@ -21,7 +21,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_INPUTS ?= 1000000
 SWIFT_FILES = Package.swift Sources Tests
 
-.PHONY: help run build test bench format lint check-imports fuzz goldens reproduce clean setup
+.PHONY: help run build bare test bench format lint check-imports fuzz goldens reproduce clean setup
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,9 @@ setup:
 
 build: setup ## a release build of the command: .build/release/motley
 	$(SWIFT) build -c release $(BUILD_FLAGS) --product motley
+
+bare: ## checks that the lower targets and the planner build with nothing but Swift (no traits), in a folder of its own
+	$(SWIFT) build $(filter-out --disable-default-traits,$(BUILD_FLAGS)) --disable-default-traits --scratch-path .build/bare --target Planning
 
 run: build ## answers a question with the bundled model, then chats if on a terminal (MODEL=file, PROMPT="...")
 	@$(BIN)/motley run --model "$(MODEL)" "$$PROMPT"

@@ -25,10 +25,10 @@ func tests(_ name: String, _ imports: [Target.Dependency], exclude: [String] = [
 let package = Package(
     name: "motley",
     products: [.executable(name: "motley", targets: ["motley"])],
-    // Parts with needs of their own are traits; a build without any holds everything, with our own code in their place.
+    // Parts with needs of their own are traits, all on by default; `--disable-default-traits` builds with Swift alone, our own code in their place.
     traits: [
-        .default(enabledTraits: []),
-        .trait(name: "CBC", description: "Linear programs of the planner by CBC (Debian: coinor-libcbc-dev) instead of the built-in simplex."),
+        .default(enabledTraits: ["CBC"]),
+        .trait(name: "CBC", description: "The planner's linear programs are confirmed by CBC (Debian: coinor-libcbc-dev)."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")

@@ -60,8 +60,15 @@ struct FlexGenModel {
     var feedForward: Double
     var prompt: Double
     var output: Double
+    /// Bytes of a weight and of a cached element over those of f16: `fourBit` for groups of 64.
+    var weightScale = 1.0
+    var cacheScale = 1.0
 
-    var weightBytes: Double { 8 * hidden * hidden + 4 * hidden * feedForward }
+    /// 4-bit groups of 64 with a half-precision scale and minimum, against f16.
+    static let fourBit = 4.5 / 16
+
+    /// Bytes of a layer's weights as they are stored and moved.
+    var weightBytes: Double { (8 * hidden * hidden + 4 * hidden * feedForward) * weightScale }
 
     /// The five terms as linear functions of the nine shares (coefficients, then the constant), seconds per layer.
     struct Terms {
@@ -83,17 +90,17 @@ struct FlexGenModel {
             terms.toGPU[place] = w / c.toGPU
             terms.toGPU[6 + place] = 2 * tokens * h * block / c.toGPU
             terms.fromGPU[6 + place] = 2 * tokens * h * block / c.hiddenFromGPU
-            if prefill { terms.fromGPU[3 + place] = 4 * (s + 1) * h * block / c.cacheFromGPU }
+            if prefill { terms.fromGPU[3 + place] = 4 * (s + 1) * h * block * cacheScale / c.cacheFromGPU }
         }
         terms.fromDisk[2] = prefill ? w / c.diskRead : w / (c.weightReads * c.diskRead)
         terms.fromDisk[8] = 2 * tokens * h * block / c.diskRead
         if prefill {
-            terms.toDisk[5] = 4 * block * (s + 1) * h / c.cacheToDisk
+            terms.toDisk[5] = 4 * block * (s + 1) * h * cacheScale / c.cacheToDisk
             terms.toDisk[8] = 2 * s * h * block / c.hiddenToDisk
             terms.compute[9] = block * (8 * s * h * h + 4 * s * h * feedForward) / c.prefillProducts + 4 * block * s * s * h / c.prefillAttention
         } else {
-            terms.fromDisk[5] = 4 * block * (s + n / 2) * h / c.diskRead
-            terms.toDisk[5] = 4 * block * h / c.decodeToDisk
+            terms.fromDisk[5] = 4 * block * (s + n / 2) * h * cacheScale / c.diskRead
+            terms.toDisk[5] = 4 * block * h * cacheScale / c.decodeToDisk
             terms.toDisk[8] = 2 * h * block / c.decodeToDisk
             terms.compute[9] = block * (8 * h * h + 4 * h * feedForward) / c.decodeProducts
             terms.compute[3] = 4 * block * (s + n / 2) * h / c.decodeAttention
@@ -142,7 +149,7 @@ struct FlexGenModel {
     /// (its hidden states twice, a layer's streamed weights in a double buffer).
     func memory(batch: Int, batches: Int) -> [[Double]] {
         let block = Double(batch * batches)
-        let cache = 4 * (prompt + output) * hidden * block * layers, states = 2 * prompt * hidden * block
+        let cache = 4 * (prompt + output) * hidden * block * layers * cacheScale, states = 2 * prompt * hidden * block
         return [0, 1, 2].map { place in
             var row = zeros
             row[place] = weightBytes * layers
@@ -157,13 +164,8 @@ struct FlexGenModel {
         }
     }
 
-    /// The best shares for a geometry under memory capacities; nil where nothing fits.
-    func bestShares(
-        batch: Int, batches: Int, capacities: [Double], variant: Variant, solver: (LinearProgram) -> LinearProgram.Solution? = { $0.solve() }
-    )
-        -> (policy: Policy, times: Times)?
-    {
-        // Nine shares, then seconds of prefill and decode.
+    /// The program for a geometry: nine shares, then seconds of prefill and of decode per layer.
+    func program(batch: Int, batches: Int, capacities: [Double], variant: Variant) -> LinearProgram {
         var program = LinearProgram(cost: Array(repeating: 0, count: 9) + [layers, layers * max(0, output - 1)])
         for group in 0..<3 {
             program.rows.append(.init(coefficients: (0..<11).map { $0 / 3 == group && $0 < 9 ? 1 : 0 }, bound: 1, isEquality: true))
@@ -177,25 +179,55 @@ struct FlexGenModel {
                 program.rows.append(.init(coefficients: Array(row[..<9]) + (prefill ? [-1, 0] : [0, -1]), bound: -row[9]))
             }
         }
-        guard let solution = solver(program) else { return nil }
+        return program
+    }
+
+    /// The best shares for a geometry under memory capacities; nil where nothing fits.
+    func bestShares(batch: Int, batches: Int, capacities: [Double], variant: Variant) -> (policy: Policy, times: Times)? {
+        guard let solution = program(batch: batch, batches: batches, capacities: capacities, variant: variant).solve() else { return nil }
         let values = solution.values.map { min(1, max(0, $0)) }
         let policy = Policy(batch: batch, batches: batches, weights: Array(values[0..<3]), cache: Array(values[3..<6]), hidden: Array(values[6..<9]))
         return (policy, times(policy, variant))
     }
 
-    /// The best policy over geometries: micro-batches of 1, 2, 3, 4, 8, 16, ... sequences and any number of them up to `mostBatches`, thinned.
-    func search(
-        capacities: [Double], mostSequences: Int, mostBatches: Int = 64, variant: Variant,
-        solver: (LinearProgram) -> LinearProgram.Solution? = { $0.solve() }
-    )
-        -> (policy: Policy, times: Times)?
-    {
-        var best: (policy: Policy, times: Times)?
-        for (batch, batches) in Self.geometries(mostSequences: mostSequences, mostBatches: mostBatches) {
-            guard let found = bestShares(batch: batch, batches: batches, capacities: capacities, variant: variant, solver: solver) else { continue }
-            if found.times.throughput > (best?.times.throughput ?? 0) { best = found }
+    /// The best policy over geometries: micro-batches of 1, 2, 3, 4, 8, 16, ... sequences and so many of them, thinned; then whole numbers around the best three.
+    func search(capacities: [Double], mostSequences: Int, mostBatches: Int = 64, variant: Variant) -> (policy: Policy, times: Times)? {
+        var known: [[Int]: (policy: Policy, times: Times)?] = [:]
+        func rate(_ batch: Int, _ batches: Int) -> Double {
+            guard batch > 0, batches > 0, batches <= mostBatches, batch * batches <= mostSequences else { return 0 }
+            if let found = known[[batch, batches]] { return found?.times.throughput ?? 0 }
+            let found = bestShares(batch: batch, batches: batches, capacities: capacities, variant: variant)
+            known[[batch, batches]] = .some(found)
+            return found?.times.throughput ?? 0
         }
-        return best
+        let scanned = Self.geometries(mostSequences: mostSequences, mostBatches: mostBatches).map { ($0.0, $0.1, rate($0.0, $0.1)) }
+        for start in scanned.sorted(by: { $0.2 > $1.2 }).prefix(3) where start.2 > 0 { _ = Self.climb(from: (start.0, start.1), rate) }
+        return known.values.compactMap { $0 }.max { a, b in
+            (a.times.throughput, -a.policy.batch, -a.policy.batches) < (b.times.throughput, -b.policy.batch, -b.policy.batches)
+        }
+    }
+
+    /// Whole numbers near a geometry, for as long as one of them is better.
+    static func climb(from start: (batch: Int, batches: Int), _ rate: (Int, Int) -> Double) -> (batch: Int, batches: Int) {
+        var here = start
+        var best = rate(start.batch, start.batches)
+        for _ in 0..<64 {
+            var next = here
+            for (a, b) in [
+                (1, 0), (-1, 0), (2, 0), (-2, 0), (4, 0), (-4, 0), (0, 1), (0, -1), (0, 2), (0, -2), (1, -1), (-1, 1), (1, 1), (-1, -1),
+            ] {
+                let value = rate(here.batch + a, here.batches + b)
+                if value > best * (1 + 1e-12) { (best, next) = (value, (here.batch + a, here.batches + b)) }
+            }
+            // Half as many of twice the size, and the other way round.
+            for (batch, batches) in [(here.batch * 2, here.batches / 2), (here.batch / 2, here.batches * 2)] {
+                let value = rate(batch, batches)
+                if value > best * (1 + 1e-12) { (best, next) = (value, (batch, batches)) }
+            }
+            if next == here { break }
+            here = next
+        }
+        return here
     }
 
     static func geometries(mostSequences: Int, mostBatches: Int) -> [(Int, Int)] {

@@ -12,16 +12,20 @@ struct FlexGenStrategy {
     struct Choice {
         var batch: Int
         var batches: Int
+        var solution: LinearProgram.Solution
+        var program: LinearProgram
+
         /// wg wc wd, cg cc cd, hg hc hd.
-        var shares: [Double]
-        var seconds: Double
+        var shares: [Double] { solution.values[..<9].map { min(1, $0) } }
+        /// Per layer for the whole output of a block.
+        var seconds: Double { solution.objective }
+        var secondsPerSequence: Double { seconds / Double(batch * batches) }
     }
 
+    /// Geometries realised as shards and evaluated.
+    static let realised = 6
+
     func search() -> [Evaluation] {
-        var machines: [Int] = []
-        for gpu in problem.hardware.gpus where !machines.contains(problem.hardware.devices[gpu].machine) {
-            machines.append(problem.hardware.devices[gpu].machine)
-        }
         var found: [Evaluation] = []
         let gpus = problem.hardware.gpus
         // One GPU: each kind once.
@@ -46,7 +50,8 @@ struct FlexGenStrategy {
         let sharing = gpus.count { problem.hardware.devices[$0].machine == problem.hardware.devices[gpus[tight]].machine }
         let choices = choose(gpu: gpus[tight], layers: counts.max() ?? 1, stages: gpus.count, sharing: sharing)
         var found: [Evaluation] = []
-        for choice in choices.prefix(6) {
+        for var choice in choices.prefix(Self.realised) {
+            choice.solution = ProgramSolver.confirmed(choice.solution, choice.program) ?? choice.solution
             var next = 0
             var stages: [StageDraft] = []
             for (gpu, count) in zip(gpus, counts) {
@@ -75,130 +80,43 @@ struct FlexGenStrategy {
             "block \(choice.batch) x \(choice.batches), weights \(percent(0..<3)) % (realised \(realised)), KV \(percent(3..<6)) %, hidden states \(percent(6..<9)) % on GPU/host/disk"
     }
 
-    // MARK: The linear program
+    // MARK: Geometries
 
-    /// The best shares for every geometry, best first.
+    /// The best shares for every geometry, best first. The simplex ranks them; what is realised is confirmed by `ProgramSolver`.
     private func choose(gpu: Int, layers: Int, stages: Int, sharing: Int) -> [Choice] {
         var most = problem.workload.batch ?? 64
         if problem.objective == .latency || problem.objective == .timeToFirstToken { most = problem.togetherSequences }
         var geometries = FlexGenModel.geometries(mostSequences: most, mostBatches: 64).filter { stages == 1 || $0.1 >= min(stages, most) }
         if problem.objective == .latency || problem.objective == .timeToFirstToken { geometries = [(most, 1)] }
-        var found: [Choice] = []
-        for (batch, batches) in geometries {
-            if deadline.passed { break }
+        guard let programs = FlexGenProgram(problem: problem, gpu: gpu, layers: layers, sharing: sharing) else { return [] }
+        var products: [Int: FlexGenProgram.Products] = [:]
+        var known: [[Int]: Choice?] = [:]
+        func rate(_ batch: Int, _ batches: Int) -> Double {
+            guard batch > 0, batches > 0, batches <= 64, batch * batches <= most, stages == 1 || batches >= min(stages, most), !deadline.passed
+            else { return 0 }
+            if let found = known[[batch, batches]] { return found.map { 1 / $0.secondsPerSequence } ?? 0 }
+            let costs = products[batch] ?? programs.products(batch: batch)
+            products[batch] = costs
+            var best: Choice?
             // Hidden states live in one place: on the GPU, or on the host where there are several micro-batches.
             for place in batches > 1 ? [6, 7] : [6] {
-                if let choice = shares(gpu: gpu, layers: layers, batch: batch, batches: batches, sharing: sharing, hiddenPlace: place) {
-                    found.append(choice)
-                }
+                guard let program = programs.program(batch: batch, batches: batches, hiddenPlace: place, products: costs),
+                    let solution = ProgramSolver.solve(program)
+                else { continue }
+                let choice = Choice(batch: batch, batches: batches, solution: solution, program: program)
+                if choice.seconds < best?.seconds ?? .infinity { best = choice }
             }
+            known[[batch, batches]] = .some(best)
+            return best.map { 1 / $0.secondsPerSequence } ?? 0
         }
-        return found.sorted { $0.seconds / Double($0.batch * $0.batches) < $1.seconds / Double($1.batch * $1.batches) }
+        let scanned = geometries.map { ($0.0, $0.1, rate($0.0, $0.1)) }
+        if geometries.count > 1 {
+            for start in scanned.sorted(by: { $0.2 > $1.2 }).prefix(2) where start.2 > 0 { _ = FlexGenModel.climb(from: (start.0, start.1), rate) }
+        }
+        return known.values.compactMap { $0 }.sorted {
+            ($0.secondsPerSequence, $0.batch, $0.batches) < ($1.secondsPerSequence, $1.batch, $1.batches)
+        }
     }
-
-    private func shares(gpu: Int, layers: Int, batch: Int, batches: Int, sharing: Int, hiddenPlace: Int) -> Choice? {
-        let hardware = problem.hardware, shape = problem.shape
-        let machine = hardware.devices[gpu].machine
-        let device = hardware.devices[gpu].profile
-        let host = hardware.memories[hardware.hosts[machine]]
-        let disk = hardware.disks[machine].map { hardware.memories[$0] }
-        let cpu = hardware.cpus[machine].flatMap { hardware.devices[$0].excluded ? nil : hardware.devices[$0].profile }
-        guard let link = device.link else { return nil }
-        let tables = NodeTables(problem: problem)
-        let block = Double(batch * batches), size = Double(batch)
-        let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
-        let weights = tables.layerBytes, hidden = Double(shape.hiddenSize) * 2
-        let cached = tables.keyValueBytes / Double(problem.workload.contextTokens)
-        let context = prompt + output / 2
-        let attention = shape.runs[0].layer.attention
-
-        // Shares of a layer: wg wc wd cg cc cd hg hc hd, and the constant.
-        func phase(tokens: Double, read: Double, pairs: Double) -> [[Double]] {
-            // Prompts are attended to on the GPU, and their keys and values stored from there.
-            let cpu = tokens > 1 ? nil : cpu
-            let load = StepLoad(tokens: tokens * size, sequences: size, cached: 0, pairs: 0, logits: 0)
-            let products = tables.layerSeconds(problem.residentStage([gpu], layers: 0..<1), load) * Double(batches)
-            var compute = Array(repeating: 0.0, count: 10), receive = compute, send = compute, processor = compute, memory = compute,
-                diskRead = compute, diskWrite = compute
-            compute[9] = products
-            compute[3] = block * max(read * cached / device.readBytesPerSecond, pairs * attention.operationsPerPosition / device.attentionOperations)
-            let perToken = Double(attention.headCount * (attention.keySize + attention.valueSize) + attention.keyValueElements) * 2
-            for place in [1, 2] {
-                receive[place] = weights / link.toDevice
-                memory[place] = weights / host.readBytesPerSecond * (place == 2 ? 2 : 1)
-                receive[6 + place] = tokens * block * hidden / link.toDevice
-                send[6 + place] = tokens * block * hidden / link.fromDevice
-                memory[6 + place] = 2 * tokens * block * hidden / host.readBytesPerSecond
-                if let cpu {
-                    processor[3 + place] =
-                        block * max(read * cached / cpu.readBytesPerSecond, pairs * attention.operationsPerPosition / cpu.attentionOperations)
-                    memory[3 + place] = block * read * cached / host.readBytesPerSecond
-                    send[3 + place] = tokens * block * perToken / 2 / link.fromDevice
-                    receive[3 + place] = tokens * block * perToken / 2 / link.toDevice
-                } else {
-                    let fetched = read - tokens
-                    compute[3 + place] = compute[3]
-                    receive[3 + place] = block * fetched * cached / link.toDevice
-                    send[3 + place] = block * tokens * cached / link.fromDevice
-                    memory[3 + place] = block * read * cached / host.readBytesPerSecond
-                }
-            }
-            if let disk {
-                diskRead[2] = weights / disk.readBytesPerSecond
-                diskRead[5] = block * (read - tokens) * cached / disk.readBytesPerSecond
-                diskRead[8] = tokens * block * hidden / disk.readBytesPerSecond
-                diskWrite[5] = block * tokens * cached / disk.writeBytesPerSecond
-                diskWrite[8] = tokens * block * hidden / disk.writeBytesPerSecond
-            }
-            // GPUs of one machine share its memory, processor and disk.
-            let shared = Double(sharing)
-            for index in 0..<9 {
-                processor[index] *= shared
-                memory[index] *= shared
-                diskRead[index] *= shared
-                diskWrite[index] *= shared
-            }
-            // Few micro-batches overlap computing and attending less: the rest of the smaller one is added.
-            let overlap = zip(compute, processor).map { $0 + $1 / Double(batches) }
-            let other = zip(compute, processor).map { $0 / Double(batches) + $1 }
-            return [overlap, other, receive, send, memory, diskRead, diskWrite].filter { $0.contains { $0 != 0 } }
-        }
-        var program = LinearProgram(cost: Array(repeating: 0, count: 9) + [1, max(0, output - 1)])
-        for group in 0..<3 {
-            program.rows.append(.init(coefficients: (0..<11).map { $0 / 3 == group && $0 < 9 ? 1 : 0 }, bound: 1, isEquality: true))
-        }
-        program.rows.append(.init(coefficients: (0..<11).map { $0 == hiddenPlace ? 1 : 0 }, bound: 1, isEquality: true))
-        let depth = Double(layers)
-        let tokens = MemoryModel.stepTokens(BlockGeometry(microBatchSize: batch, microBatchCount: batches), promptTokens: prompt)
-        let working = MemoryModel.working(shape, tokens: tokens, sequences: size, logits: true)
-        let staging = Double(window)
-        let capacities = [
-            Double(hardware.memories[hardware.devices[gpu].memory].capacity) - working - staging - tables.outputBytes,
-            (Double(host.capacity) - (cpu == nil ? 0 : working) - tables.embeddingBytes) / Double(sharing),
-            Double(disk?.capacity ?? 0) / Double(sharing),
-        ]
-        for place in 0..<3 {
-            var row = Array(repeating: 0.0, count: 11)
-            row[place] = weights * depth * 1.01
-            row[3 + place] = block * cached * Double(problem.workload.contextTokens) * depth
-            row[6 + place] = batches > 1 ? block * prompt * hidden : 0
-            guard capacities[place] >= 0 else { return nil }
-            program.rows.append(.init(coefficients: row, bound: capacities[place]))
-        }
-        for (column, rows) in [
-            (9, phase(tokens: prompt, read: prompt, pairs: prompt * (prompt + 1) / 2)), (10, phase(tokens: 1, read: context, pairs: context)),
-        ] {
-            for row in rows {
-                var coefficients = Array(row[..<9]) + [0, 0]
-                coefficients[column] = -1
-                program.rows.append(.init(coefficients: coefficients, bound: -row[9]))
-            }
-        }
-        guard let solution = ProgramSolver.solve(program) else { return nil }
-        return Choice(batch: batch, batches: batches, shares: solution.values[..<9].map { min(1, $0) }, seconds: solution.objective)
-    }
-
-    private var window: Int { Int(max(33_554_432, min(536_870_912, NodeTables(problem: problem).layerBytes))) }
 
     // MARK: Realising
 
@@ -221,7 +139,7 @@ struct FlexGenStrategy {
         return StageDraft(
             machine: machine, layers: layers, plans: plans(parts, layers.count), output: [PartDraft(1, home: own, device: gpu)], embeddingHome: host,
             keyValue: cache,
-            hidden: hidden, window: window)
+            hidden: hidden, window: FlexGenProgram.window(problem))
     }
 
     /// Attention has few heads to divide: layers take turns so that over all of them the shares are met (a share of 20 % of 8 heads is two heads in some layers and one in others).

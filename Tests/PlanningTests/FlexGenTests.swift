@@ -17,82 +17,85 @@ struct FlexGenTests {
         #expect(Self.opt30b.times(Self.published, .paper).throughput >= times.throughput)
     }
 
-    /// Under the same model and memories, the search is never below a published policy that fits.
+    // MARK: Against published policies and exhaustive scans
+
+    /// A policy of the authors' benchmark suite, f16 or with 4-bit groups.
+    struct Published: Sendable, CustomStringConvertible {
+        var model: String
+        var prompt: Double
+        var weightScale = 1.0
+        var cacheScale = 1.0
+        var batch: Int
+        var batches: Int
+        /// Per cent of weights on GPU and host, cache on GPU and host, hidden states on GPU and host.
+        var percent: [Double]
+
+        var description: String { "\(model) \(Int(prompt)) \(batch) x \(batches)" }
+
+        var policy: FlexGenModel.Policy {
+            func group(_ at: Int) -> [Double] { [percent[at] / 100, percent[at + 1] / 100, 1 - (percent[at] + percent[at + 1]) / 100] }
+            return FlexGenModel.Policy(batch: batch, batches: batches, weights: group(0), cache: group(2), hidden: group(4))
+        }
+
+        var published: FlexGenModel {
+            let (layers, hidden) = model == "6.7B" ? (32.0, 4096.0) : model == "30B" ? (48, 7168) : (96, 12288)
+            return FlexGenModel(
+                constants: .t4, layers: layers, hidden: hidden, feedForward: 4 * hidden, prompt: prompt, output: 32, weightScale: weightScale,
+                cacheScale: cacheScale)
+        }
+    }
+
+    static let policies: [Published] = {
+        let four = FlexGenModel.fourBit
+        func pair(_ model: String, weights: Double = 1, cache: Double = 1, _ short: ([Double], Int, Int), _ long: ([Double], Int, Int)) -> [Published]
+        {
+            [(512.0, short), (1024, long)].map { prompt, found in
+                Published(
+                    model: model, prompt: prompt, weightScale: weights, cacheScale: cache, batch: found.1, batches: found.2, percent: found.0)
+            }
+        }
+        let onGPU = [100.0, 0, 100, 0, 100, 0], onHost = [0.0, 100, 0, 100, 0, 100], onDisk = [0.0, 50, 0, 0, 0, 100]
+        return pair("6.7B", (onGPU, 2, 1), (onGPU, 1, 1)) + pair("6.7B", weights: four, cache: four, (onGPU, 72, 1), (onGPU, 28, 1))
+            + pair("30B", ([20, 80, 0, 100, 0, 100], 48, 3), ([4, 96, 0, 100, 0, 100], 20, 4))
+            + pair("30B", cache: four, (onHost, 64, 8), (onHost, 20, 12)) + pair("175B", (onDisk, 32, 8), (onDisk, 12, 12))
+            + pair("175B", weights: four, cache: four, (onHost, 48, 3), (onHost, 12, 4))
+    }()
+
+    /// Under the same model and memories, the search is never below a published policy, and the program of its geometry never slower than its shares.
+    @Test(arguments: FlexGenTests.policies, FlexGenModel.Variant.allCases)
+    func searchIsNeverBelowThePublishedPolicies(published: Published, variant: FlexGenModel.Variant) throws {
+        let model = published.published, policy = published.policy
+        // Room for the published policy, whatever its authors counted, and at least the host's.
+        let needed = model.memory(batch: policy.batch, batches: policy.batches).map { row in
+            zip(row, policy.shares + [1]).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        let capacities = zip(needed, [14.5, 200, 1400]).map { max($0, $1 * FlexGenModel.Constants.gibi) }
+        let found = try #require(model.search(capacities: capacities, mostSequences: 1024, variant: variant))
+        #expect(found.times.throughput >= model.times(policy, variant).throughput * (1 - 1e-9))
+        let same = try #require(model.bestShares(batch: policy.batch, batches: policy.batches, capacities: capacities, variant: variant))
+        #expect(same.times.total <= model.times(policy, variant).total * (1 + 1e-9))
+    }
+
+    /// The search, whatever its memories leave room for, against every whole number of up to 24 sequences and 12 micro-batches.
     @Test(arguments: FlexGenModel.Variant.allCases)
-    func searchIsNeverBelowThePublishedPolicies(variant: FlexGenModel.Variant) throws {
-        let opt175b = FlexGenModel(constants: .t4, layers: 96, hidden: 12288, feedForward: 49152, prompt: 512, output: 32)
-        let large = FlexGenModel.Policy(batch: 32, batches: 8, weights: [0, 0.5, 0.5], cache: [0, 0, 1], hidden: [0, 0, 1])
-        for (model, policy) in [(Self.opt30b, Self.published), (opt175b, large)] {
-            // Room for the published policy, whatever its authors counted, and at least the host's.
-            let needed = model.memory(batch: policy.batch, batches: policy.batches).map { row in
-                zip(row, policy.shares + [1]).reduce(0) { $0 + $1.0 * $1.1 }
-            }
-            let capacities = zip(needed, [14.5, 200, 1400]).map { max($0, $1 * FlexGenModel.Constants.gibi) }
-            let found = try #require(model.search(capacities: capacities, mostSequences: 1024, variant: variant))
-            #expect(found.times.throughput >= model.times(policy, variant).throughput * (1 - 1e-9))
-            let same = try #require(model.bestShares(batch: policy.batch, batches: policy.batches, capacities: capacities, variant: variant))
-            #expect(same.times.total <= model.times(policy, variant).total * (1 + 1e-9))
-        }
-    }
-
-    /// Random programs against every vertex.
-    @Test func simplexAgainstVertices() {
-        var random = SplitMix(seed: 4)
-        for _ in 0..<200 {
-            let count = 2 + random.below(2), height = 1 + random.below(4)
-            var program = LinearProgram(cost: (0..<count).map { _ in random.unit() * 4 - 1.5 })
-            for _ in 0..<height {
-                program.rows.append(.init(coefficients: (0..<count).map { _ in random.unit() * 3 - 1 }, bound: random.unit() * 2 - 0.4))
-            }
-            // A box keeps it bounded.
-            for index in 0..<count { program.rows.append(.init(coefficients: (0..<count).map { $0 == index ? 1 : 0 }, bound: 3)) }
-            if random.below(3) == 0 { program.rows.append(.init(coefficients: Array(repeating: 1, count: count), bound: 1, isEquality: true)) }
-            let expected = Self.bestVertex(program)
-            let found = program.solve()
-            // CBC where the package was built with it, else the same simplex again.
-            let solved = ProgramSolver.solve(program)
-            #expect((solved == nil) == (found == nil))
-            if let solved, let found { #expect(abs(solved.objective - found.objective) < 1e-6) }
-            if let expected {
-                #expect(abs((found?.objective ?? .infinity) - expected) < 1e-6)
-            } else {
-                #expect(found == nil)
-            }
-        }
-    }
-
-    /// Least cost over all intersections of as many tight constraints as there are variables.
-    static func bestVertex(_ program: LinearProgram) -> Double? {
-        let count = program.cost.count
-        var planes = program.rows.map { ($0.coefficients, $0.bound) }
-        for index in 0..<count { planes.append(((0..<count).map { $0 == index ? 1.0 : 0 }, 0)) }
-        var best: Double?
-        func choose(_ start: Int, _ chosen: [Int]) {
-            if chosen.count == count {
-                var matrix = chosen.map { planes[$0].0 + [planes[$0].1] }
-                for column in 0..<count {
-                    guard let row = (column..<count).max(by: { abs(matrix[$0][column]) < abs(matrix[$1][column]) }), abs(matrix[row][column]) > 1e-9
-                    else { return }
-                    matrix.swapAt(row, column)
-                    for other in 0..<count where other != column {
-                        let factor = matrix[other][column] / matrix[column][column]
-                        for index in column...count { matrix[other][index] -= factor * matrix[column][index] }
-                    }
+    func searchIsCloseToEveryGeometry(variant: FlexGenModel.Variant) throws {
+        var random = SplitMix(seed: 12)
+        for _ in 0..<6 {
+            let hidden = Double(1024 * (1 + random.below(8)))
+            let model = FlexGenModel(
+                constants: .t4, layers: Double(8 + random.below(40)), hidden: hidden, feedForward: 4 * hidden,
+                prompt: Double(64 << random.below(4)), output: Double(8 << random.below(3)))
+            let gibi = FlexGenModel.Constants.gibi
+            let capacities = [(1 + 14 * random.unit()) * gibi, (4 + 60 * random.unit()) * gibi, 500 * gibi]
+            var best = 0.0
+            for batch in 1...24 {
+                for batches in 1...12 {
+                    let found = model.bestShares(batch: batch, batches: batches, capacities: capacities, variant: variant)
+                    best = max(best, found?.times.throughput ?? 0)
                 }
-                let x = (0..<count).map { matrix[$0][count] / matrix[$0][$0] }
-                for row in program.rows {
-                    let value = zip(row.coefficients, x).reduce(0) { $0 + $1.0 * $1.1 }
-                    if value > row.bound + 1e-7 || (row.isEquality && abs(value - row.bound) > 1e-7) { return }
-                }
-                guard x.allSatisfy({ $0 >= -1e-7 }) else { return }
-                let cost = zip(program.cost, x).reduce(0) { $0 + $1.0 * $1.1 }
-                best = min(best ?? cost, cost)
-                return
             }
-            guard start < planes.count else { return }
-            for index in start..<planes.count { choose(index + 1, chosen + [index]) }
+            let found = model.search(capacities: capacities, mostSequences: 288, mostBatches: 12, variant: variant)
+            #expect((found?.times.throughput ?? 0) >= 0.99 * best)
         }
-        choose(0, [])
-        return best
     }
 }
