@@ -14,6 +14,8 @@ public struct Scenario: Sendable {
     public var workload: Workload
     public var objective: Objective
     public var constraints: Constraints
+    /// Devices that fail while the workload is simulated; planning knows nothing of them.
+    public var failures: [DeviceFailure] = []
 
     public init(
         name: String = "", note: String = "", hardware: Profile, model: ModelShape, workload: Workload, objective: Objective,
@@ -30,7 +32,7 @@ public struct Scenario: Sendable {
 
     /// - Parameter shape: looks a model name up that is not built in (a checkpoint's path).
     public init(reading field: FieldReader, shape: (String) -> ModelShape? = { _ in nil }) throws(FieldError) {
-        let field = try field.object(keys: ["version", "name", "note", "hardware", "model", "workload", "objective", "constraints"])
+        let field = try field.object(keys: ["version", "name", "note", "hardware", "model", "workload", "objective", "constraints", "failures"])
         if let version = field.optional("version") { _ = try version.integer(in: Self.currentVersion...Self.currentVersion) }
         name = try field.optional("name")?.string() ?? ""
         note = try field.optional("note")?.string() ?? ""
@@ -43,6 +45,14 @@ public struct Scenario: Sendable {
             do throws(ConstraintError) {
                 try constraints.add(try entry.stringForConstraint())
             } catch { throw entry.failure(error.description) }
+        }
+        let numbered = Hardware(hardware)
+        for entry in try field.optional("failures")?.array(limit: 1000) ?? [] {
+            let failure = try DeviceFailure(reading: entry)
+            do throws(ConstraintError) {
+                try failure.check(numbered)
+            } catch { throw FieldError(field: entry.path + ".device", message: error.message) }
+            failures.append(failure)
         }
     }
 

@@ -1,0 +1,189 @@
+import Models
+import Plans
+import Scheduling
+
+/// A replica under the simulated clock: the engine's scheduler, and stages that serve its steps first in, first out.
+///
+/// Nothing overtakes: a step that enters the first stage finds every stage and link free as soon as the step before it has left. So all its times are known
+/// when it starts, start(i, j) = max(end(i, j - 1) + transfer, end(i - 1, j)), and only its end and the first stage's are events.
+struct SimulatedReplica {
+    struct StageState {
+        /// Seconds at which the stage, and the link to the next one, are free.
+        var free = 0.0
+        var linkFree = 0.0
+        /// Seconds it was occupied, and that each of its devices computed.
+        var occupied = 0.0
+        var busy: [Double]
+    }
+
+    /// The step that was started last.
+    struct Started {
+        var load: StepLoad
+        var firstStageFree: Double
+        var end: Double
+    }
+
+    let number: Int
+    let plan: Replica
+    let model: ReplicaModel
+    let speed: ReplicaSpeed
+    private(set) var scheduler: Scheduler
+    private(set) var stages: [StageState]
+    /// From when on it can run.
+    var readyAt: Double
+    var isAlive = true
+    /// Steps started, with their tokens and sequences.
+    private(set) var steps = 0
+    private(set) var peakBlocks = 0
+    /// Tokens of prompts that wait or are being computed.
+    private(set) var promptBacklog = 0
+    /// Request numbers by the scheduler's ids.
+    private var requestOf: [Int] = []
+    /// Requests not yet given to the scheduler, from `head` on: their tokens need memory.
+    private var queue: [Int] = []
+    private var head = 0
+
+    init(number: Int, plan: Replica, model: ReplicaModel, workload: Workload, readyAt: Double) {
+        self.number = number
+        self.plan = plan
+        self.model = model
+        self.readyAt = readyAt
+        let limits = Self.limits(model, workload: workload)
+        scheduler = Scheduler(limits: limits)
+        speed = ReplicaSpeed(model, workload: workload, mostSequences: limits.sequences)
+        stages = model.stages.map { StageState(busy: Array(repeating: 0, count: $0.devices.count)) }
+    }
+
+    /// Tokens per KV block.
+    static let blockTokens = 16
+    /// Most sequences of a replica whose plan does not ask for more, as `QueueModel` has it.
+    static let mostSequences = 256
+
+    /// The engine's limits for a plan's replica.
+    ///
+    /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the whole block. In a
+    /// pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around.
+    static func limits(_ model: ReplicaModel, workload: Workload) -> SchedulerLimits {
+        let context = max(1, workload.contextTokens)
+        let planned = max(1, model.block.microBatchSize) * max(1, model.block.microBatchCount)
+        let room = max(1, model.capacityTokens / context)
+        let sequences = min(1 << 16, max(planned, min(mostSequences, room)))
+        let blocksEach = (context + blockTokens - 1) / blockTokens
+        // A planned sequence's last block may be part empty: capacities are whole blocks of whole sequences. More than all sequences fill is of no use.
+        let blocks = min(max(model.capacityTokens / blockTokens, min(room, sequences) * blocksEach), sequences * blocksEach)
+        var stepTokens = Int(ReplicaModel.longestStep)
+        var inFlight = 1, groups = 1
+        if model.stages.count > 1 {
+            groups = max(model.stages.count, min(model.block.microBatchCount, 256))
+            let slice = model.slices(sequences: 1, promptTokens: workload.meanPrompt).max() ?? 1
+            let load = StepLoad.prefill(sequences: 1, tokens: slice)
+            let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
+            inFlight = max(groups, min(8 * model.stages.count, Int(min(1e6, places)) + 1))
+        } else if model.block.microBatchCount > 1 {
+            stepTokens = max(stepTokens, planned * Int(workload.meanPrompt.rounded(.up)))
+        }
+        stepTokens = max(stepTokens, sequences)
+        return SchedulerLimits(
+            blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false,
+            stepsInFlight: inFlight, decodeGroups: groups, sliceTables: model.sliceTables)
+    }
+
+    var waitingCount: Int { queue.count - head + scheduler.waitingCount }
+    var runningCount: Int { scheduler.runningCount }
+    /// Whether a request of so many tokens can ever run here.
+    func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.limits.capacityTokens }
+
+    mutating func enqueue(_ request: Int, promptTokens: Int) {
+        if head > 1024, head * 2 > queue.count {
+            queue.removeFirst(head)
+            head = 0
+        }
+        queue.append(request)
+        promptBacklog += promptTokens
+    }
+
+    /// Starts the next step if the first stage is free and there is one.
+    mutating func start(at now: Double, _ table: RequestTable, _ trace: inout SimulationTrace) -> Started? {
+        guard isAlive, now >= readyAt, now >= stages[0].free else { return nil }
+        feed(table)
+        guard scheduler.next() else { return nil }
+        peakBlocks = max(peakBlocks, scheduler.pool.heldCount)
+        steps += 1
+        var load = StepLoad(tokens: 0, sequences: 0, cached: 0, pairs: 0, logits: 0)
+        let count = scheduler.step.entries.count
+        for entry in 0..<count {
+            let tokens = Double(scheduler.step.entries[entry].tokens.count), before = Double(scheduler.step.entries[entry].start)
+            load.tokens += tokens
+            load.cached += before + tokens
+            load.pairs += tokens * (before + (tokens + 1) / 2)
+            load.logits += Double(scheduler.step.entries[entry].logits.count)
+        }
+        load.sequences = Double(count)
+        if stages.count == 1, model.block.microBatchCount > 1 {
+            let size = max(1, model.block.microBatchSize)
+            load.microBatches = (count + size - 1) / size
+        }
+        var arrival = now
+        for index in stages.indices {
+            let time = model.stages[index].time(load)
+            let begin = max(stages[index].free, arrival)
+            let end = begin + time.seconds
+            stages[index].free = end
+            stages[index].occupied += time.seconds
+            for device in time.busy.indices { stages[index].busy[device] += min(time.busy[device], time.seconds) }
+            if trace.isRecording { trace.add(replica: number, stage: index, step: steps, begin: begin, seconds: time.seconds, load) }
+            guard index < model.boundaries.count else { break }
+            // One message after another on the wire; its latency is nobody's.
+            let sent = max(stages[index].linkFree, end) + load.tokens * model.hiddenBytesPerToken / model.boundaries[index].bytesPerSecond
+            stages[index].linkFree = sent
+            arrival = sent + model.boundaries[index].latency
+        }
+        return Started(load: load, firstStageFree: stages[0].free, end: stages[stages.count - 1].free)
+    }
+
+    /// The oldest step in flight left the last stage: its sequences get their tokens.
+    mutating func complete(at now: Double, _ table: inout RequestTable) {
+        scheduler.complete()
+        for entry in 0..<scheduler.completed.entries.count {
+            let id = scheduler.request(ofCompletedEntry: entry)
+            let request = requestOf[id.rawValue]
+            let tokens = scheduler.completed.entries[entry].tokens.count
+            let wantsToken = !scheduler.completed.entries[entry].logits.isEmpty
+            if tokens > 1 || table.generated[request] == 0 { promptBacklog = max(0, promptBacklog - tokens) }
+            guard wantsToken else { continue }
+            if table.produce(request, at: now) { scheduler.finish(id) } else { scheduler.append(0, to: id) }
+        }
+    }
+
+    var heldBlocks: Int { scheduler.pool.heldCount }
+
+    /// Its devices are gone, or work for another replica.
+    mutating func end() {
+        isAlive = false
+        queue.removeAll()
+        head = 0
+    }
+
+    /// Gives the scheduler as many waiting requests as it may want at once.
+    private mutating func feed(_ table: RequestTable) {
+        while head < queue.count, scheduler.waitingCount < scheduler.limits.sequences {
+            let request = queue[head]
+            head += 1
+            let prompt = [Int32](repeating: 0, count: table.contextTokens(request))
+            let id = try? scheduler.submit(SequenceRequest(prompt: prompt, maximumTokens: table.missingTokens(request)))
+            // The router gave it only what has room.
+            guard let id else { preconditionFailure("a request without room") }
+            precondition(id.rawValue == requestOf.count)
+            requestOf.append(request)
+        }
+        if head == queue.count, head > 0 {
+            queue.removeAll(keepingCapacity: true)
+            head = 0
+        }
+    }
+}
+
+extension ReplicaModel {
+    /// Bytes of hidden states that one token takes to the next stage.
+    var hiddenBytesPerToken: Double { Double(shape.hiddenSize) * StageModel.hiddenBytes }
+}
