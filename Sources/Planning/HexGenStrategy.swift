@@ -3,16 +3,12 @@ import Plans
 
 /// Replicas of unequal tensor-parallel groups in unequal stages: a search over partitions of the pool into replicas around a dynamic programme per replica (HexGen).
 ///
-/// Beyond the paper: exact over partitions of whole pools where there are few, true tensor shapes and memory, continuous batching in the score, devices that do not help left
+/// Beyond the paper: exact over partitions of small pools, groups of any degree and of unlike devices, true tensor shapes and memory, continuous batching in the score, devices that do not help left
 /// out, and deterministic: the number of steps is fixed by the problem, the deadline only a safety.
 final class HexGenStrategy {
     let problem: Problem
     let deadline: Deadline
     private let solver: ReplicaSolver
-    private var servers: [[Int]: (choices: [(solution: ReplicaSolver.Solution, server: QueueModel.Server, rate: Double)], Bool)] = [:]
-
-    /// A partition: for every replica the number of devices it takes of each pool.
-    typealias Partition = [[Int]]
 
     init(problem: Problem, deadline: Deadline) {
         self.problem = problem
@@ -21,10 +17,10 @@ final class HexGenStrategy {
     }
 
     /// Sequences a replica must at least have room for.
-    private static func sequences(_ problem: Problem) -> Double {
+    static func sequences(_ problem: Problem) -> Double {
         switch problem.objective {
         case .latency, .timeToFirstToken: return Double(problem.togetherSequences)
-        default: return Double(min(problem.workload.batch ?? 8, 8))
+        default: return Double(min(problem.workload.batch ?? 8, 8, problem.mostSequences))
         }
     }
 
@@ -38,130 +34,77 @@ final class HexGenStrategy {
 
     // MARK: One replica
 
-    /// A lone batch: the best chain over all devices, over each machine, and over each pair of machines.
+    /// A lone batch: the best chain over all devices, over each machine, over each pair of near machines, and over parts of each pool.
     private func single() -> [Evaluation] {
-        var subsets: Set<[Int]> = []
+        var subsets: [[Int]] = [], seen: Set<Int> = []
         let all = solver.pools.map(\.devices.count)
-        subsets.insert(all)
+        func add(_ counts: [Int]) { subsets.append(counts) }
+        add(all)
         let machines = Set(solver.pools.map(\.machine)).sorted()
-        for a in machines.prefix(64) {
-            subsets.insert(solver.pools.indices.map { solver.pools[$0].machine == a ? all[$0] : 0 })
-            for b in machines.prefix(12) where b > a {
-                subsets.insert(solver.pools.indices.map { [a, b].contains(solver.pools[$0].machine) ? all[$0] : 0 })
-            }
+        for a in machines {
+            add(solver.pools.indices.map { solver.pools[$0].machine == a ? all[$0] : 0 })
+            for b in machines.prefix(12) where b > a { add(solver.pools.indices.map { [a, b].contains(solver.pools[$0].machine) ? all[$0] : 0 }) }
         }
         for index in all.indices.prefix(64) {
             var count = all[index]
             while count >= 1 {
-                subsets.insert(all.indices.map { $0 == index ? count : 0 })
+                add(all.indices.map { $0 == index ? count : 0 })
                 count /= 2
             }
         }
-        var solutions: [ReplicaSolver.Solution] = []
-        for subset in subsets.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !deadline.passed { solutions += solver.solve(subset) }
-        solutions.sort { ($0.decode, $0.bottleneck) < ($1.decode, $1.bottleneck) }
-        return solutions.prefix(12).compactMap { problem.finish([solver.stages($0)], strategy: .hexgen, note: note([$0])) }
+        var found: [(choice: ReplicaChoice, placed: Placed)] = []
+        for subset in subsets where !deadline.passed {
+            let located = solver.solve(subset)
+            guard seen.insert(located.shape.id).inserted else { continue }
+            for index in located.choices.indices { found.append((located.choices[index], Placed(located, index))) }
+        }
+        found.sort { $0.choice.lone < $1.choice.lone }
+        return found.prefix(8).compactMap { problem.finish(stages([$0.placed]), strategy: .hexgen, note: note([$0.placed])) }
     }
 
     // MARK: Several replicas
 
-    /// What a set of devices gives as a replica, under each of its solutions.
-    private func choices(_ counts: [Int]) -> [(solution: ReplicaSolver.Solution, server: QueueModel.Server, rate: Double)] {
-        if let found = servers[counts] { return found.0 }
-        var result: [(solution: ReplicaSolver.Solution, server: QueueModel.Server, rate: Double)] = []
-        let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
-        for solution in solver.solve(counts) {
-            let stages = solver.stages(solution)
-            let room = min(problem.workload.batch ?? 256, 256, solver.room(solution))
-            guard room >= 1 else { continue }
-            let plan = problem.realiser.plan([
-                ReplicaDraft(stages: stages, block: problem.block(sequences: room, stages: stages.count), sequences: room)
-            ])
-            guard let model = try? ReplicaModel(plan.replicas[0], hardware: problem.hardware, shape: problem.shape) else { continue }
-            let server = QueueModel.Server(model, prompt: prompt, output: output, mostSequences: room)
-            let most = Double(room)
-            result.append((solution, server, most * output / (server.occupancyPerToken * prompt * most + output * server.round(room))))
+    /// - Parameter enumerating: whether every partition is tried where they are few.
+    func partition(warm: Evaluation? = nil, enumerating: Bool = true) -> PartitionSearch {
+        let search = PartitionSearch(problem, solver: solver, deadline: deadline)
+        if let warm {
+            let (start, changed) = repaired(warm)
+            search.width = 40
+            _ = search.improve(start, rounds: 3, width: 2, touching: changed)
+        } else if !enumerating || !search.enumerate() {
+            search.explore(starts(), kicks: 4)
         }
-        servers[counts] = (result, true)
-        return result
-    }
-
-    /// For each replica the choice of solution: the fastest for a lone request, or the one with the highest rate, whichever scores better over all replicas.
-    private func score(_ partition: Partition) -> (Double, [ReplicaSolver.Solution]) {
-        let options = partition.map(choices)
-        guard !options.isEmpty, !options.contains(where: { $0.isEmpty }) else { return (.infinity, []) }
-        var best: (Double, [ReplicaSolver.Solution]) = (.infinity, [])
-        let fastest = options.map { choices in choices.indices.min { choices[$0].solution.decode < choices[$1].solution.decode } ?? 0 }
-        let widest = options.indices.map { number in options[number].indices.max { options[number][$0].rate < options[number][$1].rate } ?? 0 }
-        for pick in fastest == widest ? [fastest] : [fastest, widest] {
-            let chosen = zip(options, pick).map { $0[$1] }
-            let value: Double
-            if case .slo = problem.objective {
-                let outcome = QueueModel.run(chosen.map(\.server), problem.requests)
-                value = 1 - outcome.attainment(problem.limits) + min(1, outcome.meanTotal * 1e-4)
-            } else if problem.workload.batch == nil {
-                let outcome = QueueModel.run(chosen.map(\.server), problem.requests)
-                value = outcome.duration / max(1, outcome.tokens) + outcome.meanTotal * 1e-9
-            } else {
-                value = 1 / chosen.reduce(0) { $0 + $1.rate }
-            }
-            if value < best.0 { best = (value, chosen.map(\.solution)) }
-        }
-        return best
+        return search
     }
 
     private func many(_ warm: Evaluation?) -> [Evaluation] {
-        let pools = solver.pools
-        var starts: [Partition] = []
-        if let warm { starts.append(repaired(warm)) }
-        starts.append(clusters(by: { pools[$0].machine }))
-        starts.append(clusters(by: { region($0) }))
-        starts.append([pools.map(\.devices.count)])
-        if pools.count <= 6 {
-            starts += setPartitions(pools.count).map { blocks in
-                blocks.map { block in pools.indices.map { block.contains($0) ? pools[$0].devices.count : 0 } }
-            }
-        }
-
-        var best: [(Double, Partition, [ReplicaSolver.Solution])] = []
-        var seen: [Partition: Double] = [:]
-        func consider(_ partition: Partition) -> Double {
-            let sorted = partition.filter { $0.contains { $0 > 0 } }.sorted { $0.lexicographicallyPrecedes($1) }
-            if let known = seen[sorted] { return known }
-            let (value, solutions) = score(sorted)
-            seen[sorted] = value
-            if value.isFinite {
-                best.append((value, sorted, solutions))
-                best.sort { $0.0 < $1.0 }
-                if best.count > 12 { best.removeLast() }
-            }
-            return value
-        }
-        for start in starts where !deadline.passed { _ = consider(mergedUntilFitting(start)) }
-
-        var random = SplitMix(seed: problem.seed)
-        let devices = pools.reduce(0) { $0 + $1.devices.count }
-        let steps = warm == nil ? min(1500, 60 + 20 * devices) : min(300, 40 + 4 * devices)
-        var current = best.first?.1 ?? []
-        var value = best.first?.0 ?? .infinity
-        var idle = 0
-        for step in 0..<steps where devices > 1 && idle < 240 && !deadline.passed {
-            // From time to time go on from one of the best.
-            if step % 50 == 49, !best.isEmpty { (value, current, _) = best[random.below(min(4, best.count))] }
-            let candidate = mutated(current, &random)
-            let least = best.first?.0 ?? .infinity
-            let next = consider(candidate)
-            idle = next < least ? 0 : idle + 1
-            let heat = 0.02 * (1 - Double(step) / Double(steps))
-            if next < value || (next.isFinite && random.unit() < heat) { (current, value) = (candidate, next) }
-        }
+        let search = partition(warm: warm)
+        if problem.objective == .cost { search.prune() }
+        search.polish(3)
         var found: [Evaluation] = []
-        for (_, _, solutions) in best.prefix(4) {
-            if let evaluation = problem.finish(solver.disjoint(solutions).map(solver.stages), strategy: .hexgen, note: note(solutions)) {
-                found.append(evaluation)
-            }
+        for candidate in search.best.prefix(4) {
+            let placed = zip(candidate.replicas, candidate.picks).map { Placed(solver.solve($0), $1) }
+            if let evaluation = problem.finish(stages(placed), strategy: .hexgen, note: note(placed)) { found.append(evaluation) }
         }
         return found
+    }
+
+    /// Partitions to start from: machines, regions, everything, each with sets that cannot hold the model joined to their neighbours.
+    private func starts() -> [[[Int]]] {
+        let pools = solver.pools
+        var result = [clusters { pools[$0].machine }, clusters { region($0) }, [pools.map(\.devices.count)]].map(mergedUntilFitting)
+        // Machines, divided as their devices are worth most.
+        let search = PartitionSearch(problem, solver: solver, deadline: deadline)
+        let machines = clusters { pools[$0].machine }
+        for measure in 0..<4 {
+            var partition: [[Int]] = []
+            for machine in machines {
+                let divisions = search.divisions(of: machine)
+                partition += divisions[min(measure, divisions.count - 1)]
+            }
+            result.append(mergedUntilFitting(partition))
+        }
+        return result
     }
 
     private func region(_ pool: Int) -> Int {
@@ -170,15 +113,15 @@ final class HexGenStrategy {
         return solver.pools.map(\.machine).first { $0 == machine || problem.hardware.machineLink($0, machine).latency <= 1e-3 } ?? machine
     }
 
-    private func clusters(by key: (Int) -> Int) -> Partition {
+    private func clusters(by key: (Int) -> Int) -> [[Int]] {
         let keys = solver.pools.indices.map(key)
         return Set(keys).sorted().map { wanted in solver.pools.indices.map { keys[$0] == wanted ? solver.pools[$0].devices.count : 0 } }
     }
 
     /// Groups that cannot hold the model join their nearest neighbour.
-    private func mergedUntilFitting(_ partition: Partition) -> Partition {
-        var groups = partition
-        while groups.count > 1, let poor = groups.firstIndex(where: { solver.solve($0).isEmpty }) {
+    private func mergedUntilFitting(_ partition: [[Int]]) -> [[Int]] {
+        var groups = partition.filter { $0.contains { $0 > 0 } }
+        while groups.count > 1, let poor = groups.firstIndex(where: { solver.solve($0).choices.isEmpty }) {
             let group = groups.remove(at: poor)
             let nearest = groups.indices.min { distance(group, groups[$0]) < distance(group, groups[$1]) } ?? 0
             groups[nearest] = zip(groups[nearest], group).map(+)
@@ -194,87 +137,107 @@ final class HexGenStrategy {
         return least
     }
 
-    /// A warm start: the old plan's replicas without the devices that are gone; new devices form replicas with their neighbours.
-    private func repaired(_ old: Evaluation) -> Partition {
+    /// A warm start: the old plan's replicas without the devices that are gone, and which of them lost some; those that no longer hold the model join their nearest neighbour.
+    private func repaired(_ old: Evaluation) -> (partition: [[Int]], changed: Set<Int>) {
         let poolOf = Dictionary(uniqueKeysWithValues: solver.pools.enumerated().flatMap { index, pool in pool.devices.map { ($0, index) } })
-        var partition: Partition = []
+        var whole: [[Int]] = [], broken: [[Int]] = []
         var left = solver.pools.map(\.devices.count)
         for replica in old.plan.replicas {
             var counts = Array(repeating: 0, count: left.count)
+            var lost = false
             for device in Set(replica.stages.flatMap { $0.keyValue.map(\.device.rawValue) }) {
-                guard let pool = poolOf[device], left[pool] > 0 else { continue }
+                guard let pool = poolOf[device], left[pool] > 0 else {
+                    lost = true
+                    continue
+                }
                 counts[pool] += 1
                 left[pool] -= 1
             }
-            if counts.contains(where: { $0 > 0 }) { partition.append(counts) }
+            guard counts.contains(where: { $0 > 0 }) else { continue }
+            if lost { broken.append(counts) } else { whole.append(counts) }
         }
-        if left.contains(where: { $0 > 0 }) { partition.append(left) }
-        return partition
+        let partition = mergedUntilFitting(whole + broken)
+        guard partition != [] else { return ([left], [0]) }
+        return (partition, Set(partition.indices.filter { !whole.contains(partition[$0]) }))
     }
 
-    /// Merge two groups, split one, move some devices, or exchange.
-    private func mutated(_ partition: Partition, _ random: inout SplitMix) -> Partition {
-        var groups = partition
-        guard !groups.isEmpty else { return [solver.pools.map(\.devices.count)] }
-        let a = random.below(groups.count)
-        switch random.below(4) {
-        case 0 where groups.count > 1:
-            // With the nearest of three.
-            var b = random.below(groups.count)
-            for _ in 0..<3 {
-                let other = random.below(groups.count)
-                if other != a, b == a || distance(groups[a], groups[other]) < distance(groups[a], groups[b]) { b = other }
-            }
-            guard a != b else { return groups }
-            groups[a] = zip(groups[a], groups[b]).map(+)
-            groups.remove(at: b)
-        case 1:
-            var half = groups[a].map { count in count == 0 ? 0 : random.below(3) == 0 ? random.below(count + 1) : random.below(2) * count }
-            if half.allSatisfy({ $0 == 0 }) || half == groups[a] { half = groups[a].map { $0 / 2 } }
-            groups[a] = zip(groups[a], half).map { $0 - $1 }
-            groups.append(half)
-        default:
-            let held = groups[a].indices.filter { groups[a][$0] > 0 }
-            guard !held.isEmpty else { return groups }
-            let pool = held[random.below(held.count)]
-            let amount = random.below(2) == 0 ? groups[a][pool] : 1 + random.below(groups[a][pool])
-            groups[a][pool] -= amount
-            let target = random.below(groups.count + 1)
-            if target == groups.count {
-                var new = Array(repeating: 0, count: solver.pools.count)
-                new[pool] = amount
-                groups.append(new)
-            } else {
-                groups[target][pool] += amount
-            }
-        }
-        groups.removeAll { $0.allSatisfy { $0 == 0 } }
-        return mergedUntilFitting(groups)
-    }
+    // MARK: Plans
 
-    /// All partitions of 0 ..< count into blocks.
-    private func setPartitions(_ count: Int) -> [[[Int]]] {
-        guard count > 0 else { return [[]] }
-        return setPartitions(count - 1).flatMap { blocks -> [[[Int]]] in
-            var result = blocks.indices.map { index in
-                var copy = blocks
-                copy[index].append(count - 1)
-                return copy
-            }
-            result.append(blocks + [[count - 1]])
-            return result
+    /// A pipeline with the pools its positions stand for.
+    struct Placed {
+        var choice: ReplicaChoice
+        var pools: [Int]
+
+        init(_ choice: ReplicaChoice, _ pools: [Int]) {
+            self.choice = choice
+            self.pools = pools
+        }
+
+        init(_ located: LocatedShape, _ index: Int) {
+            choice = located.choices[index]
+            pools = located.pools
         }
     }
 
-    private func note(_ solutions: [ReplicaSolver.Solution]) -> String {
-        let parts = solutions.map { solution in
-            let stages = zip(solution.groups, solution.counts).filter { $1 > 0 }
-            return stages.map { String($0.0.count) }.joined(separator: "+") + " devices with " + stages.map { String($0.1) }.joined(separator: "/")
-                + " layers"
+    /// Stages on devices of their own: those of a pool are interchangeable, so each takes the next free ones.
+    func stages(_ placed: [Placed]) -> [[StageDraft]] {
+        var taken = Array(repeating: 0, count: solver.pools.count)
+        return placed.map { replica in
+            var next = 0
+            return replica.choice.stages.map { stage in
+                var devices: [Int] = []
+                for take in stage.takes {
+                    let pool = replica.pools[take.position]
+                    devices += solver.pools[pool].devices[taken[pool]..<taken[pool] + take.count]
+                    taken[pool] += take.count
+                }
+                next += stage.layers
+                return problem.residentStage(devices, shares: stage.group.shares, layers: next - stage.layers..<next)
+            }
+        }
+    }
+
+    private func note(_ placed: [Placed]) -> String {
+        let parts = placed.map { replica in
+            replica.choice.stages.map { String($0.takes.reduce(0) { $0 + $1.count }) }.joined(separator: "+") + " devices with "
+                + replica.choice.stages.map { String($0.layers) }.joined(separator: "/") + " layers"
         }
         var counted: [(String, Int)] = []
         for part in parts { if let index = counted.firstIndex(where: { $0.0 == part }) { counted[index].1 += 1 } else { counted.append((part, 1)) } }
-        return "\(solutions.count) replica\(solutions.count == 1 ? "" : "s"): "
-            + counted.map { $0.1 > 1 ? "\($0.1) x (\($0.0))" : $0.0 }.joined(separator: ", ")
+        return "\(placed.count) replica\(placed.count == 1 ? "" : "s"): "
+            + counted.map { $0.1 > 1 ? "\($0.1) x (\($0.0))" : $0.0 }.joined(separator: ", ") + leftOut(placed)
+    }
+
+    /// Devices that no replica uses, and why.
+    private func leftOut(_ placed: [Placed]) -> String {
+        var left = solver.pools.map(\.devices.count)
+        for replica in placed { for stage in replica.choice.stages { for take in stage.takes { left[replica.pools[take.position]] -= take.count } } }
+        let unused = left.indices.filter { left[$0] > 0 }
+        guard !unused.isEmpty else { return "" }
+        let hardware = problem.hardware
+        let names = unused.prefix(6).map { pool -> String in
+            let device = hardware.devices[solver.pools[pool].devices[0]]
+            var name = "\(left[pool]) x \(device.profile.name)"
+            if hardware.profile.machines.count > 1 { name += " of \(hardware.profile.machines[device.machine].name)" }
+            return name
+        }
+        let fits = !solver.solve(left).choices.isEmpty
+        let reason =
+            !problem.objective.countsReplicas
+            ? "a lone step is slower with them"
+            : fits
+                ? problem.objective == .cost ? "they cost more than they bring" : "another replica of them gains nothing"
+                : "too small to hold the model, and no replica gains by them"
+        return "; left out: " + names.joined(separator: ", ") + (unused.count > 6 ? " and more" : "") + " (\(reason))"
+    }
+}
+
+extension Objective {
+    /// Whether several replicas share the work.
+    var countsReplicas: Bool {
+        switch self {
+        case .latency, .timeToFirstToken: false
+        case .throughput, .cost, .slo: true
+        }
     }
 }

@@ -78,12 +78,12 @@ extension Problem {
             pricePerHour: price)
     }
 
-    /// Most sequences the KV cache holds, at most 256: what a replica batches.
+    /// Most sequences the KV cache holds, at most `mostSequences`: what a replica batches.
     func servers(_ models: [ReplicaModel]) -> [QueueModel.Server] {
         models.map { model in
             QueueModel.Server(
                 model, prompt: workload.meanPrompt, output: workload.meanOutput,
-                mostSequences: min(256, max(1, model.capacityTokens / max(1, workload.contextTokens))))
+                mostSequences: min(mostSequences, max(1, model.capacityTokens / max(1, workload.contextTokens))))
         }
     }
 

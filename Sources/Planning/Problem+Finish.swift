@@ -22,7 +22,7 @@ extension Problem {
         case .latency, .timeToFirstToken:
             return attempt(Array(repeating: together, count: replicas.count))
         case .throughput, .cost, .slo:
-            let most = workload.batch == nil ? 256 : max(1, together)
+            let most = workload.batch == nil ? mostSequences : max(1, together)
             let room = replicas.map { min(most, max(1, roomForSequences($0))) }
             var best: Evaluation?
             var shares = [1.0, 0.75, 0.5, 0.25, 0.125, 0.0]

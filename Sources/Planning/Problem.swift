@@ -14,6 +14,8 @@ public struct Problem: Sendable {
     let requests: [Workload.Request]
     let fingerprint: String
     let keyValueFormat: KeyValueFormat
+    /// Most sequences that a replica runs together where requests arrive over time; 1: no batching.
+    var mostSequences = 256
 
     /// Requests of a Poisson workload a plan is scored with.
     static let scoredRequests = 400

@@ -6,46 +6,6 @@ import Plans
 ///
 /// A model of requests, not of steps: the step-exact answer is the simulator's.
 struct QueueModel {
-    /// What a replica takes, by active sequences and prompt length.
-    struct Server {
-        /// Seconds of a decode round at 1, 2, 4, ... sequences.
-        var rounds: [Double]
-        /// Seconds the busiest stage works on a prompt, and seconds until its first token, per prompt token.
-        var occupancyPerToken: Double
-        var firstTokenPerToken: Double
-        var mostSequences: Int
-
-        init(_ model: ReplicaModel, prompt: Double, output: Double, mostSequences: Int) {
-            self.mostSequences = max(1, mostSequences)
-            rounds = []
-            var count = 1
-            while true {
-                rounds.append(model.decodeRound(sequences: Double(count), context: prompt + output / 2))
-                if count >= self.mostSequences { break }
-                count = min(count * 2, self.mostSequences)
-            }
-            let slices = model.slices(sequences: 1, promptTokens: prompt)
-            let longest = slices.max() ?? prompt
-            let load = StepLoad.prefill(sequences: 1, tokens: longest, after: max(0, prompt / 2 - longest / 2))
-            occupancyPerToken = model.period(load) * Double(slices.count) / prompt
-            firstTokenPerToken = model.prefillSeconds(sequences: 1, slices: slices) / prompt
-        }
-
-        func round(_ active: Int) -> Double {
-            var low = 1, index = 0
-            while index + 1 < rounds.count {
-                let high = min(low * 2, mostSequences)
-                if active <= high {
-                    let share = high == low ? 0 : Double(active - low) / Double(high - low)
-                    return rounds[index] + (rounds[index + 1] - rounds[index]) * max(0, share)
-                }
-                low = high
-                index += 1
-            }
-            return rounds[rounds.count - 1]
-        }
-    }
-
     struct Outcome {
         /// By request: seconds to the first token, and from arrival to the last.
         var firstToken: [Double]
@@ -114,13 +74,15 @@ struct QueueModel {
         var waitingTokens = 0.0
     }
 
-    static func run(_ servers: [Server], _ requests: [Workload.Request]) -> Outcome {
+    /// - Parameter patience: ends early, with what is not finished infinitely late, once more than `misses` requests are beyond `limits`.
+    static func run(_ servers: [Server], _ requests: [Workload.Request], patience: (limits: Limits, misses: Int)? = nil) -> Outcome {
         var states = Array(repeating: State(), count: servers.count)
         var outcome = Outcome(
             firstToken: Array(repeating: .infinity, count: requests.count), finished: Array(repeating: .infinity, count: requests.count),
             requests: requests,
             duration: 0)
         guard !servers.isEmpty else { return outcome }
+        var missed = 0
 
         /// Admits waiting requests and decodes until `limit`.
         func advance(_ index: Int, to limit: Double) {
@@ -134,7 +96,7 @@ struct QueueModel {
                     let prompt = Double(requests[request].promptTokens)
                     let started = states[index].now
                     states[index].waitingTokens -= Double(requests[request].outputTokens)
-                    states[index].now += server.occupancyPerToken * prompt
+                    states[index].now += server.occupancy(states[index].active.count) * prompt
                     outcome.firstToken[request] = max(states[index].now, started + server.firstTokenPerToken * prompt) - requests[request].arrival
                     let end = states[index].progress + Double(max(0, requests[request].outputTokens - 1))
                     let position = states[index].active.firstIndex { $0.end > end } ?? states[index].active.count
@@ -160,10 +122,17 @@ struct QueueModel {
                     until - requests[next.request].arrival,
                     outcome.firstToken[next.request] + Double(max(0, requests[next.request].outputTokens - 1)) * server.rounds[0])
                 outcome.duration = max(outcome.duration, until)
+                if let patience,
+                    !patience.limits.meets(
+                        first: outcome.firstToken[next.request], total: outcome.finished[next.request], output: requests[next.request].outputTokens)
+                {
+                    missed += 1
+                }
             }
         }
 
         for (number, request) in requests.enumerated() {
+            if let patience, missed > patience.misses { return outcome }
             var best = 0, least = Double.infinity
             for index in servers.indices {
                 advance(index, to: request.arrival)
@@ -173,7 +142,7 @@ struct QueueModel {
                 let round = server.round(max(1, load))
                 let behind =
                     max(0, state.now - request.arrival) + server.firstTokenPerToken * Double(request.promptTokens)
-                    + queued * server.occupancyPerToken * Double(request.promptTokens)
+                    + queued * server.occupancy(max(1, load)) * Double(request.promptTokens)
                 let wait = state.waitingTokens * round / Double(server.mostSequences)
                 let finish = behind + wait + Double(request.outputTokens) * round
                 if finish < least { (best, least) = (index, finish) }

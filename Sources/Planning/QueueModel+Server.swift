@@ -1,0 +1,140 @@
+import Plans
+
+/// A pipeline as the queue model asks about it: a compiled replica, or a chain of groups that is no plan yet.
+protocol PipelineTimes {
+    var stageCount: Int { get }
+    /// Micro-batches its plan has.
+    var plannedMicroBatches: Int { get }
+    func stageSeconds(_ stage: Int, _ load: StepLoad) -> Double
+    /// Seconds from a stage to the next.
+    func hopSeconds(_ stage: Int, tokens: Double) -> Double
+    /// How a lone prompt is cut.
+    func promptSlices(_ tokens: Double) -> [Double]
+}
+
+extension PipelineTimes {
+    func period(of load: StepLoad) -> Double {
+        var longest = 0.0
+        for stage in 0..<stageCount {
+            longest = max(longest, stageSeconds(stage, load))
+            if stage + 1 < stageCount { longest = max(longest, hopSeconds(stage, tokens: load.tokens)) }
+        }
+        return longest
+    }
+
+    func latency(of load: StepLoad) -> Double {
+        var sum = 0.0
+        for stage in 0..<stageCount {
+            sum += stageSeconds(stage, load)
+            if stage + 1 < stageCount { sum += hopSeconds(stage, tokens: load.tokens) }
+        }
+        return sum
+    }
+
+    /// Seconds to decode one token for each of `sequences`: as `ReplicaModel.decodeRound`.
+    func round(sequences: Int, context: Double) -> Double {
+        let batches = stageCount == 1 ? plannedMicroBatches : max(1, min(max(plannedMicroBatches, stageCount), sequences))
+        let load = StepLoad.decode(sequences: Double(sequences), context: context, microBatches: min(batches, sequences))
+        return stageCount == 1 ? stageSeconds(0, load) : max(period(of: load), latency(of: load.oneMicroBatch))
+    }
+
+    /// Seconds until a lone prompt's first token: its slices flowing through the stages.
+    func promptSeconds(_ slices: [Double]) -> Double {
+        var finished = Array(repeating: 0.0, count: stageCount)
+        var start = 0.0
+        for (number, slice) in slices.enumerated() {
+            let load = StepLoad.prefill(sequences: 1, tokens: slice, after: start, wantsLogits: number == slices.count - 1)
+            var arrival = 0.0
+            for stage in 0..<stageCount {
+                finished[stage] = max(finished[stage], arrival) + stageSeconds(stage, load)
+                if stage + 1 < stageCount { arrival = finished[stage] + hopSeconds(stage, tokens: load.tokens) }
+            }
+            start += slice
+        }
+        return finished.last ?? 0
+    }
+}
+
+extension ReplicaModel: PipelineTimes {
+    var stageCount: Int { stages.count }
+    var plannedMicroBatches: Int { max(1, block.microBatchCount) }
+    func stageSeconds(_ stage: Int, _ load: StepLoad) -> Double { stages[stage].time(load).seconds }
+    func hopSeconds(_ stage: Int, tokens: Double) -> Double { boundarySeconds(stage, tokens: tokens) }
+    func promptSlices(_ tokens: Double) -> [Double] { slices(sequences: 1, promptTokens: tokens) }
+}
+
+extension QueueModel {
+    /// What a replica takes, by active sequences and prompt length.
+    struct Server {
+        /// Seconds of a decode round at 1, 2, 4, ... sequences, the last at `mostSequences`.
+        var rounds: [Double]
+        /// Seconds a prompt token adds to the busiest stage's step beside so many decoding sequences, on the same grid: a step that reads the weights anyway takes a prompt along for less.
+        var occupancy: [Double]
+        /// Seconds until the first token per prompt token, alone.
+        var firstTokenPerToken: Double
+        var mostSequences: Int
+
+        init(_ times: some PipelineTimes, prompt: Double, output: Double, mostSequences most: Int) {
+            mostSequences = max(1, most)
+            rounds = []
+            occupancy = []
+            let context = prompt + output / 2
+            let slices = times.promptSlices(prompt)
+            let longest = slices.max() ?? prompt
+            let slice = StepLoad.prefill(sequences: 1, tokens: longest, after: max(0, prompt / 2 - longest / 2))
+            let alone = times.period(of: slice) * Double(slices.count) / prompt
+            var count = 1
+            while true {
+                rounds.append(times.round(sequences: count, context: context))
+                // Each of a pipeline's steps brings its share of the decoding sequences.
+                let beside = StepLoad.decode(sequences: max(1, Double(count) / Double(times.stageCount)), context: context)
+                let more = times.period(of: beside + slice) - times.period(of: beside)
+                occupancy.append(min(alone, max(0, more) * Double(slices.count) / prompt))
+                if count >= mostSequences { break }
+                count = min(count * 2, mostSequences)
+            }
+            occupancyAlone = alone
+            firstTokenPerToken = times.promptSeconds(slices) / prompt
+        }
+
+        /// The same with nothing decoding.
+        var occupancyAlone: Double
+
+        func round(_ active: Int) -> Double { interpolated(rounds, active) }
+
+        func occupancy(_ active: Int) -> Double { active == 0 ? occupancyAlone : interpolated(occupancy, active) }
+
+        private func interpolated(_ values: [Double], _ active: Int) -> Double {
+            var low = 1, index = 0
+            while index + 1 < values.count {
+                let high = min(low * 2, mostSequences)
+                if active <= high {
+                    let share = high == low ? 0 : Double(active - low) / Double(high - low)
+                    return values[index] + (values[index + 1] - values[index]) * max(0, share)
+                }
+                low = high
+                index += 1
+            }
+            return values[values.count - 1]
+        }
+
+        /// Requests per second that can be sustained with every request done within its limits on average, and without limits: by Little's law the rate at which n sequences are active is
+        /// n / (output x round(n) + n x prompt's occupancy). Requests per second; 0 where even a lone request is late.
+        func capacity(prompt: Double, output: Double, limits: Limits, slack: Double = 1) -> Double {
+            var best = 0.0
+            var count = 1
+            for index in rounds.indices {
+                let occupied = prompt * occupancy[index]
+                let rate = Double(count) / (output * rounds[index] + Double(count) * occupied)
+                // Prompts of others stretch a round.
+                let stretched = rounds[index] / max(1e-9, 1 - min(0.999, rate * occupied))
+                let first = firstTokenPerToken * prompt
+                if first <= limits.first * slack, stretched <= limits.each * slack, first + max(0, output - 1) * stretched <= limits.total * slack {
+                    best = max(best, rate)
+                }
+                count = min(count * 2, mostSequences)
+            }
+            return best
+        }
+    }
+}
