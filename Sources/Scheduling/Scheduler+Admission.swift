@@ -5,7 +5,7 @@ extension Scheduler {
     /// One for which there is no room holds up all later ones.
     mutating func admit(_ budget: inout Budget) {
         var deferred = 0
-        while budget.tokens > 0, budget.logits > 0, !freeSlots.isEmpty, deferred < limits.sequences {
+        while budget.tokens > 0, budget.logits > 0, budget.prompts > 0, !freeSlots.isEmpty, deferred < limits.sequences {
             // Deferred requests are the last `deferred` of `returned`, by arrival before everything else that waits.
             let index: Int
             if returned.count > deferred {
@@ -23,6 +23,7 @@ extension Scheduler {
                 returned.remove(at: returned.count - 1 - deferred)
                 enterRunning(index)
                 if !add(index, &budget) { return }
+                budget.prompts -= 1
             case .deferred:
                 deferred += 1
             case .noRoom:

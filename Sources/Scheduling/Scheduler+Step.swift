@@ -7,7 +7,7 @@ extension Scheduler {
         guard inFlightCount < limits.stepsInFlight else { return false }
         newest = (newest + 1) % flights.count
         clearStep()
-        var budget = Budget(tokens: limits.stepTokens, logits: limits.stepLogits)
+        var budget = Budget(tokens: limits.stepTokens, logits: limits.stepLogits, prompts: limits.stepPrompts)
         scheduleDecodes(&budget)
         schedulePrefills(&budget)
         admit(&budget)
@@ -16,6 +16,7 @@ extension Scheduler {
             return false
         }
         inFlightCount += 1
+        if flights[newest].decodes { decodingFlights += 1 }
         statistics.steps += 1
         return true
     }
@@ -25,6 +26,7 @@ extension Scheduler {
         precondition(inFlightCount > 0, "there is no step to complete")
         lastCompleted = (newest + flights.count - inFlightCount + 1) % flights.count
         inFlightCount -= 1
+        if flights[lastCompleted].decodes { decodingFlights -= 1 }
         for entry in flights[lastCompleted].sequences.indices {
             let index = flights[lastCompleted].sequences[entry]
             let count = flights[lastCompleted].step.entries[entry].tokens.count
@@ -47,7 +49,9 @@ extension Scheduler {
     struct Budget {
         var tokens: Int
         var logits: Int
-        /// Whether a prompt has a slice in the step already.
+        /// Prompts that may still have a slice in the step.
+        var prompts: Int
+        /// Whether one has already.
         var hasSlice = false
     }
 
@@ -59,6 +63,9 @@ extension Scheduler {
 
     /// One token of every sequence that has one to compute, or of its share of them; room is made by preempting the latest arrivals.
     private mutating func scheduleDecodes(_ budget: inout Budget) {
+        flights[newest].decodes = false
+        // More steps than groups would each read all the weights for a few sequences.
+        guard limits.stepsInFlight == 1 || decodingFlights < limits.decodeGroups else { return }
         var most = Int.max
         if limits.decodeGroups > 1 {
             var decoding = 0
@@ -70,6 +77,7 @@ extension Scheduler {
             let index = running[place]
             if sequences[index].remaining == 1, makeRoom(index, at: place) {
                 add(index, &budget)
+                flights[newest].decodes = true
                 most -= 1
             }
             // Preemption takes from the end: whatever stands at `place` now was `index` or is gone.
@@ -79,7 +87,8 @@ extension Scheduler {
 
     private mutating func schedulePrefills(_ budget: inout Budget) {
         for index in running where sequences[index].remaining > 1 {
-            if budget.tokens == 0 || !add(index, &budget) { return }
+            if budget.tokens == 0 || budget.prompts == 0 || !add(index, &budget) { return }
+            budget.prompts -= 1
         }
     }
 

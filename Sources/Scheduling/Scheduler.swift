@@ -25,6 +25,8 @@ public struct Scheduler: Sendable {
         /// By entry: index into `sequences`, and the request, which may have ended since.
         var sequences: [Int] = []
         var requests: [RequestID] = []
+        /// Whether decoding sequences are among them.
+        var decodes = false
     }
 
     public let limits: SchedulerLimits
@@ -32,6 +34,9 @@ public struct Scheduler: Sendable {
     public internal(set) var statistics = SchedulerStatistics()
     /// Steps started and not completed.
     public internal(set) var inFlightCount = 0
+
+    /// Those of them that bring decoding sequences a token further.
+    var decodingFlights = 0
 
     /// A ring of `limits.stepsInFlight` steps: those in flight end at `newest`.
     var flights: [Flight]

@@ -18,15 +18,18 @@ public struct SchedulerLimits: Sendable, Equatable {
     public var sharesPrefixes: Bool
     /// Most steps that are started and not completed: 1 for one executor, at least the number of stages for a pipeline.
     public var stepsInFlight: Int
-    /// Into how many steps the decoding sequences are divided, so that each stage of a pipeline has some to work on; 1: they all go together.
+    /// Into how many steps the decoding sequences are divided, so that each stage of a pipeline has some to work on; no more such steps are in flight.
+    /// 1: they all go together.
     public var decodeGroups: Int
+    /// Most prompts with a slice in one step: a micro-batch of a pipeline.
+    public var stepPrompts: Int
     /// Where prompts are cut, by prompt length ascending; lengths in between are cut in the same proportions, longer prompts by `sliceTokens` alone.
     public var sliceTables: [SliceTable]
 
     /// Values below 1 are raised to 1, and `sequences` is lowered to what one step can decode.
     public init(
         blockTokens: Int, blockCount: Int, stepTokens: Int = 2048, stepLogits: Int = 256, sequences: Int = 256, sliceTokens: Int? = nil,
-        sharesPrefixes: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, sliceTables: [SliceTable] = []
+        sharesPrefixes: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, stepPrompts: Int = .max, sliceTables: [SliceTable] = []
     ) {
         self.blockTokens = max(1, blockTokens)
         self.blockCount = max(0, blockCount)
@@ -37,6 +40,7 @@ public struct SchedulerLimits: Sendable, Equatable {
         self.sharesPrefixes = sharesPrefixes
         self.stepsInFlight = max(1, stepsInFlight)
         self.decodeGroups = max(1, min(decodeGroups ?? stepsInFlight, stepsInFlight))
+        self.stepPrompts = max(1, stepPrompts)
         self.sliceTables = sliceTables.sorted { $0.promptTokens < $1.promptTokens }
     }
 

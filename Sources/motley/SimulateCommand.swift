@@ -33,6 +33,18 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Write what every stage did as a trace for Chrome or Perfetto.")
     var trace: String?
 
+    @Flag(help: "Share of requests in time over request rates and scales of the service level, with one plan.")
+    var curves = false
+
+    @Option(help: "With --curves: request rates, separated by commas.")
+    var rates: String?
+
+    @Option(help: "With --curves: scales of the service level, separated by commas.")
+    var scales: String?
+
+    @Option(help: "With --curves: write them as a picture.")
+    var svg: String?
+
     func run() throws {
         do {
             try simulate()
@@ -81,6 +93,10 @@ struct SimulateCommand: ParsableCommand {
 
         let problem = try Problem(scenario, seed: input.seed)
         let evaluation = try self.plan.map { try given($0, problem) } ?? Planner(problem).plan(strategy, timeLimit: input.timeLimit).best
+        if curves || svg != nil {
+            try draw(scenario, problem, evaluation, options)
+            return
+        }
         var simulator = try Simulator(scenario, problem: problem, plan: evaluation, options: options)
         let start = ContinuousClock.now
         let report = simulator.run()
@@ -95,6 +111,27 @@ struct SimulateCommand: ParsableCommand {
         )
         print(report.text)
         print("simulated \(report.events) events in \(String(format: "%.2f", seconds)) s")
+    }
+
+    private func draw(_ scenario: Scenario, _ problem: Problem, _ plan: Evaluation, _ options: SimulationOptions) throws {
+        let curves = try AttainmentCurves(
+            scenario, problem: problem, plan: plan, options: options, rates: Self.numbers(rates, "--rates"), scales: Self.numbers(scales, "--scales"))
+        if let svg {
+            let name = scenario.name.isEmpty ? scenario.model.name : scenario.name
+            try Data(CurveChart(curves, title: "\(name): \(scenario.model.name), plan by \(plan.strategy)").svg.utf8).write(
+                to: URL(fileURLWithPath: svg))
+        }
+        print(input.json ? curves.json.serialized() : curves.text)
+    }
+
+    /// Positive numbers separated by commas.
+    private static func numbers(_ text: String?, _ option: String) throws -> [Double] {
+        guard let text else { return [] }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0.filter { $0 != " " }) ?? 0 }
+        guard parts.count <= 100, parts.allSatisfy({ $0 > 0 && $0 <= 1e9 }) else {
+            throw FieldError(field: option, message: "\"\(text.prefix(80))\": expected at most 100 numbers above 0, for example 0.5,1,2")
+        }
+        return parts
     }
 
     /// A plan from a file, or from what `motley plan --json` printed.

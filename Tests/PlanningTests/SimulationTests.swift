@@ -87,3 +87,127 @@ struct SimulationTests {
         #expect(isClose(report.total[0], expected))
     }
 }
+
+extension SimulationTests {
+    static let kinds: [[DeviceProfile]] = [[fast], [fast, slow], [slow, fast, fast]]
+
+    /// Every request ends once with all its tokens, whatever is scarce: KV blocks (so that sequences are preempted), sequences, stages.
+    @Test(arguments: 0..<12) func nothingIsLost(seed: Int) throws {
+        var random = SplitMix(seed: UInt64(seed) + 1)
+        let gpus = Self.kinds[seed % 3]
+        let layers = gpus.map { _ in 2 + random.below(4) }
+        let demand: Workload.Demand = random.below(2) == 0 ? .batch(60) : .rate([2, 20, 200][random.below(3)])
+        var made = try Self.pipeline(
+            gpus, layers: layers, prompt: 100, output: 60, demand: demand, sequences: [1, 3, 40][random.below(3)],
+            slices: random.below(2) == 0 ? [SliceTable(promptTokens: 200, slices: [80, 70, 50])] : [], replicas: 1 + random.below(2))
+        made.problem = try Problem(made.scenario, seed: 3)
+        let requests = QueueModel.requests(
+            Workload(prompt: .uniform(1, 120), output: .uniform(1, 40), demand: demand), count: 60, seed: UInt64(seed))
+        var options = SimulationOptions()
+        options.recordsTrace = true
+        let report = try Self.run(made, options, requests: requests)
+        #expect(report.completed == 60 && report.failed == 0)
+        #expect(report.producedTokens == requests.reduce(0) { $0 + $1.outputTokens })
+        for index in requests.indices { #expect(report.firstToken[index] > 0 && report.firstToken[index] <= report.total[index]) }
+        for (number, replica) in report.replicas.enumerated() {
+            #expect(replica.peakBlocks <= replica.blockCount)
+            #expect(report.trace.samples.allSatisfy { $0.replica != number || Int($0.blocks) <= replica.blockCount })
+            #expect(replica.occupied.allSatisfy { $0 >= 0 && $0 <= 1 })
+            let model = try ReplicaModel(made.plan.plan.replicas[number], hardware: made.problem.hardware, shape: made.problem.shape)
+            let limits = SimulatedReplica.limits(model, workload: made.problem.workload)
+            try self.checkSpans(report.trace.spans.filter { $0.replica == number }, stages: layers.count, limits: limits)
+        }
+        #expect(report.utilisation.allSatisfy { $0.share >= 0 && $0.share <= 1 })
+    }
+
+    /// A stage does one step at a time, in order; no step is on a stage before it has left the one before; no more are in flight than may be.
+    func checkSpans(_ spans: [SimulationTrace.Span], stages: Int, limits: SchedulerLimits) throws {
+        var begins: [Int: Double] = [:], ends: [Int: Double] = [:]
+        for stage in 0..<stages {
+            let own = spans.filter { $0.stage == stage }
+            #expect(own.map(\.step) == Array(0..<own.count).map { $0 + 1 })
+            for (a, b) in zip(own, own.dropFirst()) { #expect(a.begin + a.seconds <= b.begin + 1e-9) }
+            for span in own {
+                if let end = ends[span.step] { #expect(span.begin >= end) }
+                begins[span.step] = begins[span.step] ?? span.begin
+                ends[span.step] = span.begin + span.seconds
+                #expect(Int(span.sequences) <= limits.sequences && Int(span.tokens) <= limits.stepTokens)
+            }
+        }
+        let steps = begins.keys.sorted()
+        for step in steps {
+            let open = steps.count { $0 <= step && ends[$0]! > begins[step]! + 1e-12 }
+            #expect(open <= limits.stepsInFlight)
+        }
+    }
+
+    @Test func equalSeedsGiveEqualReports() throws {
+        let made = try Self.pipeline([Self.fast, Self.slow], layers: [4, 4], prompt: 100, output: 30, demand: .rate(20), sequences: 16, replicas: 2)
+        var options = SimulationOptions()
+        options.requests = 200
+        options.recordsTrace = true
+        options.failures = [DeviceFailure(seconds: 3, device: "gpu0")]
+        let a = try Self.run(made, options), b = try Self.run(made, options)
+        #expect(a.detailedJSON.serialized() == b.detailedJSON.serialized())
+        #expect(a.trace.chromeJSON == b.trace.chromeJSON)
+        options.seed = 2
+        let c = try Self.run(made, options)
+        #expect(a.detailedJSON.serialized() != c.detailedJSON.serialized())
+    }
+
+    /// One sequence at a time, Poisson arrivals, equal requests: M/D/1, whose mean wait is rho s / (2 (1 - rho)).
+    @Test func aQueueOfOneServerIsTheKnownOne() throws {
+        var made = try Self.pipeline([Self.fast], layers: [8], prompt: 300, output: 8, sequences: 1)
+        let lone = try Self.run(made).total[0]
+        for load in [0.4, 0.7] {
+            made.scenario.workload.demand = .rate(load / lone)
+            made.problem = try Problem(made.scenario)
+            made.plan = try made.problem.evaluate(made.plan.plan)
+            var options = SimulationOptions()
+            options.requests = 6000
+            let report = try Self.run(made, options)
+            let mean = report.total.reduce(0, +) / 6000
+            #expect(isClose(mean, lone * (1 + load / (2 * (1 - load))), 0.08), "load \(load)")
+            // Little: waiting requests on average are the rate times the mean wait.
+            #expect(isClose(report.meanQueue, 6000 / report.duration * (mean - lone), 0.02))
+            #expect(isClose(report.replicas[0].occupied[0], load, 0.05))
+        }
+    }
+
+    /// A full batch runs at the rate that was predicted for the plan.
+    @Test(arguments: [[8], [4, 4], [3, 3, 2]]) func aSaturatedBatchRunsAsPredicted(layers: [Int]) throws {
+        let gpus = Array(repeating: Self.fast, count: layers.count)
+        let made = try Self.pipeline(gpus, layers: layers, prompt: 128, output: 128, demand: .batch(96), sequences: 96)
+        let predicted = try #require(made.plan.prediction.throughputTokensPerSecond)
+        let report = try Self.run(made)
+        #expect(isClose(report.throughput, predicted, 0.15), "\(report.throughput) against \(predicted)")
+    }
+
+    @Test func lowerRatesAndMoreReplicasServeMoreInTime() throws {
+        func attainment(rate: Double, replicas: Int) throws -> Double {
+            let made = try Self.pipeline([Self.slow], layers: [8], prompt: 500, output: 50, demand: .rate(rate), sequences: 8, replicas: replicas)
+            var options = SimulationOptions()
+            options.requests = 400
+            options.scale = 2
+            return try Self.run(made, options).attainment
+        }
+        let rates = [2.0, 8, 16, 32, 64]
+        let one = try rates.map { try attainment(rate: $0, replicas: 1) }, two = try rates.map { try attainment(rate: $0, replicas: 2) }
+        for index in rates.indices {
+            #expect(two[index] >= one[index] - 0.03, "\(one) \(two)")
+            if index > 0 { #expect(one[index] <= one[index - 1] + 0.03, "\(one)") }
+        }
+        #expect(one[0] > 0.95 && one[4] < 0.5)
+    }
+
+    @Test func whatNeverFitsFailsAndIsSaid() throws {
+        let made = try Self.pipeline([Self.fast], layers: [4], prompt: 100, output: 10, demand: .batch(3), sequences: 2)
+        let requests = [
+            Workload.Request(arrival: 0, promptTokens: 100, outputTokens: 10), Workload.Request(arrival: 0, promptTokens: 5000, outputTokens: 10),
+            Workload.Request(arrival: 1, promptTokens: 20, outputTokens: 1),
+        ]
+        let report = try Self.run(made, requests: requests)
+        #expect(report.completed == 2 && report.failed == 1 && report.producedTokens == 11)
+        #expect(report.attainment <= 2.0 / 3 + 1e-12 && !report.total[1].isFinite)
+    }
+}

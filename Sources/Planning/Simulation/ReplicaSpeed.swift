@@ -35,6 +35,12 @@ struct ReplicaSpeed {
         return rounds[index] + (rounds[index + 1] - rounds[index]) * Double(sequences - low) / Double(low)
     }
 
+    /// Requests per second when every place is taken.
+    func bestRate(promptTokens: Double) -> Double {
+        let count = Double(mostSequences)
+        return count / (count * promptTokens * occupancyPerToken + meanOutput * round(mostSequences))
+    }
+
     /// Seconds until a request that comes now would have its last token: prompts before it, its own, room among the sequences, its tokens.
     func expectedSeconds(promptTokens: Int, running: Int, waiting: Int, promptBacklog: Int) -> Double {
         let all = running + waiting + 1

@@ -72,9 +72,10 @@ struct SimulatedReplica {
         // A planned sequence's last block may be part empty: capacities are whole blocks of whole sequences. More than all sequences fill is of no use.
         let blocks = min(max(model.capacityTokens / blockTokens, min(room, sequences) * blocksEach), sequences * blocksEach)
         var stepTokens = Int(ReplicaModel.longestStep)
-        var inFlight = 1, groups = 1
+        var inFlight = 1, groups = 1, prompts = Int.max
         if model.stages.count > 1 {
             groups = max(model.stages.count, min(model.block.microBatchCount, 256))
+            if model.block.microBatchCount > 1 { prompts = max(1, model.block.microBatchSize) }
             let slice = model.slices(sequences: 1, promptTokens: workload.meanPrompt).max() ?? 1
             let load = StepLoad.prefill(sequences: 1, tokens: slice)
             let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
@@ -85,7 +86,7 @@ struct SimulatedReplica {
         stepTokens = max(stepTokens, sequences)
         return SchedulerLimits(
             blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false,
-            stepsInFlight: inFlight, decodeGroups: groups, sliceTables: model.sliceTables)
+            stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts, sliceTables: model.sliceTables)
     }
 
     var waitingCount: Int { queue.count - head + scheduler.waitingCount }
