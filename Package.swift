@@ -46,12 +46,13 @@ let package = Package(
             "Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON", .target(name: "CCbc", condition: .when(traits: ["CBC"]))],
             optimised: true),
         target("Devices", ["CKernels", "Checkpoints"]),
+        target("Profiling", ["Plans", "Devices", "CKernels", "Checkpoints"]),
         target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"], optimised: true),
         target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"], optimised: true),
         .executableTarget(
             name: "motley",
             dependencies: [
-                "Engine", "Runtime", "Planning", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text", "JSON",
+                "Engine", "Runtime", "Planning", "Profiling", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -67,6 +68,7 @@ let package = Package(
         tests("Scheduling", ["Scheduling", "Plans"]),
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
+        tests("Profiling", ["Profiling", "Planning", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
         tests("Runtime", ["CAllocationCounter", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
         tests("Motley", ["motley", "JSON"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),

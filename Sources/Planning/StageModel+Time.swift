@@ -24,10 +24,12 @@ extension StageModel {
             // Seconds per layer and block on the site that multiplies, on others that only attend, and on the way between.
             var main = 0.0, aside = 0.0, between = 0.0
 
-            let product = products(
-                attention.parts, elements: Double(group.layer.attention.elements), touched: 1, tokens: perBatch, batches: batches,
-                kernels: Self.attentionKernels,
-                count: count, time: &time, hostBytes: &hostBytes)
+            let product =
+                products(
+                    attention.parts, elements: Double(group.layer.attention.elements), touched: 1, tokens: perBatch, batches: batches,
+                    kernels: Self.attentionKernels,
+                    count: count, time: &time, hostBytes: &hostBytes)
+                + vectors(attention.site, elements: attentionElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
             main += product
             time.terms.attentionWeights += product * count
 
@@ -42,8 +44,10 @@ extension StageModel {
             time.terms.exchange += exchanged * count
 
             let expert = group.layer.feedForward
-            let product2 = feedForwardProducts(
-                expert, feedForward, load: load, perBatch: perBatch, batches: batches, count: count, time: &time, hostBytes: &hostBytes)
+            let product2 =
+                feedForwardProducts(
+                    expert, feedForward, load: load, perBatch: perBatch, batches: batches, count: count, time: &time, hostBytes: &hostBytes)
+                + vectors(feedForward.site, elements: feedForwardElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
             main += product2
             time.terms.feedForward += product2 * count
 
@@ -67,10 +71,12 @@ extension StageModel {
         }
         if !output.isEmpty && load.logits > 0 {
             let variant = Self.choose(output, load.logits / batches)
-            let seconds = products(
-                variant.parts, elements: Double(shape.outputElements), touched: 1, tokens: load.logits / batches, batches: batches, kernels: 2,
-                count: 1,
-                time: &time, hostBytes: &hostBytes)
+            let seconds =
+                products(
+                    variant.parts, elements: Double(shape.outputElements), touched: 1, tokens: load.logits / batches, batches: batches, kernels: 2,
+                    count: 1,
+                    time: &time, hostBytes: &hostBytes)
+                + vectors(variant.site, elements: 2 * hidden, tokens: load.logits / batches, batches: batches, count: 1, time: &time)
             time.terms.output += seconds
             time.chain += seconds
         }
@@ -115,6 +121,28 @@ extension StageModel {
                     * device.secondsPerElement(format: earlier.format, bytesPerElement: earlier.bytesPerElement, tokens: tokens / touched)
             }
             slowest = max(slowest, total)
+        }
+        return slowest
+    }
+
+    /// Elements of one token that pass through vector operations: norm and rounding of hidden states, rotation and storing, rounding of what was attended to.
+    private func attentionElements(_ layer: LayerShape) -> Double {
+        let attended = layer.attention.headCount * layer.attention.valueSize
+        return Double(2 * shape.hiddenSize + 2 * attended + layer.attention.keyValueElements)
+    }
+
+    /// Norm and rounding of hidden states, activation and rounding of what is between the matrices.
+    private func feedForwardElements(_ layer: LayerShape) -> Double {
+        Double(2 * shape.hiddenSize + 2 * layer.feedForward.size * (layer.feedForward.expertsPerToken ?? 1))
+    }
+
+    /// Seconds of the slowest device for vector operations, which each device of a site does for itself; nothing where they were not measured.
+    private func vectors(_ site: [Int], elements: Double, tokens: Double, batches: Double, count: Double, time: inout StageTime) -> Double {
+        var slowest = 0.0
+        for device in site {
+            let seconds = batches * hardware.devices[devices[device]].profile.vectorSeconds(elements: elements, tokens: tokens)
+            time.busy[device] += seconds * count
+            slowest = max(slowest, seconds)
         }
         return slowest
     }
@@ -164,8 +192,9 @@ extension StageModel {
             if let bulk = part.bulk, perBatch >= bulk.fromTokens { (part.device, part.source) = (bulk.device, bulk.source) }
             let device = hardware.devices[devices[part.device]].profile
             let bytes = part.share * perPosition * part.bytesPerElement
-            let seconds = max(
-                cached * bytes / device.readBytesPerSecond, part.share * pairs * layer.operationsPerPosition / device.attentionOperations)
+            let seconds = device.attentionSeconds(
+                format: part.format, bytes: cached * bytes, operations: part.share * pairs * layer.operationsPerPosition,
+                rows: Double(layer.headCount) / Double(max(1, layer.keyValueHeadCount)) * load.tokens / max(1, load.sequences))
             time.busy[part.device] += seconds * count
             if device.kind == .cpu { hostBytes += cached * bytes * count }
             // What this step itself computes need not be fetched.

@@ -37,6 +37,7 @@ struct StageModel: Sendable {
     struct KeyValuePart: Sendable {
         var device: Int
         var share: Double
+        var format: KeyValueFormat
         var bytesPerElement: Double
         var source: Source
         /// Who attends in steps of so many tokens on.
@@ -138,7 +139,8 @@ struct StageModel: Sendable {
             }
             keyValue.append(
                 KeyValuePart(
-                    device: device, share: Double(share.heads.count) / heads * share.sequences, bytesPerElement: share.format.bytesPerElement,
+                    device: device, share: Double(share.heads.count) / heads * share.sequences, format: share.format,
+                    bytesPerElement: share.format.bytesPerElement,
                     source: try source(share.memory.rawValue, computedBy: device), bulk: bulk))
         }
         for group in groups {

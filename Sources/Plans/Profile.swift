@@ -1,7 +1,7 @@
 /// What is known about machines, devices, memories and links: measured by `motley profile` or declared in a cluster file.
 ///
 /// Every rate in it is one that can be *attained*, not a peak of a data sheet. Always holds (checked by the reader): at least one machine, names of machines
-/// unique, every memory larger than 0, every rate positive and finite. JSON form: docs/planning.md.
+/// unique, every memory larger than 0, every rate positive and finite. JSON form: docs/formats.md.
 public struct Profile: Sendable, Equatable {
     /// Version of the JSON form; readers refuse others.
     public static let currentVersion = 1
@@ -28,10 +28,14 @@ public struct MachineProfile: Sendable, Equatable {
     public var pricePerHour: Double?
     /// Fixed seconds per step and stage: scheduling, launching, returning.
     public var stepOverhead: Double
+    /// For people; nil where the machine was declared.
+    public var topology: MachineTopology?
+    /// For people; nil where the machine was declared.
+    public var measurement: MeasurementRecord?
 
     public init(
         name: String, memory: MemoryProfile, devices: [DeviceProfile], disks: [DiskProfile] = [], pricePerHour: Double? = nil,
-        stepOverhead: Double = MachineProfile.defaultStepOverhead
+        stepOverhead: Double = MachineProfile.defaultStepOverhead, topology: MachineTopology? = nil, measurement: MeasurementRecord? = nil
     ) {
         self.name = name
         self.memory = memory
@@ -39,6 +43,8 @@ public struct MachineProfile: Sendable, Equatable {
         self.disks = disks
         self.pricePerHour = pricePerHour
         self.stepOverhead = stepOverhead
+        self.topology = topology
+        self.measurement = measurement
     }
 
     public static let defaultStepOverhead = 50e-6
@@ -51,11 +57,14 @@ public struct MemoryProfile: Sendable, Equatable {
     public var bytesPerSecond: Double
     /// Bytes of `capacity` that drivers, contexts and the operating system take.
     public var reserved: Int
+    /// Host memory: what fewer threads read, thread counts ascending. Measured, for people; empty where it was declared.
+    public var byThreads: [ThreadBandwidth]
 
-    public init(capacity: Int, bytesPerSecond: Double, reserved: Int = 0) {
+    public init(capacity: Int, bytesPerSecond: Double, reserved: Int = 0, byThreads: [ThreadBandwidth] = []) {
         self.capacity = capacity
         self.bytesPerSecond = bytesPerSecond
         self.reserved = reserved
+        self.byThreads = byThreads
     }
 
     public var usable: Int { max(0, capacity - reserved) }
@@ -67,12 +76,15 @@ public struct DiskProfile: Sendable, Equatable {
     public var capacity: Int
     public var readBytesPerSecond: Double
     public var writeBytesPerSecond: Double
+    /// Where the figures come from.
+    public var source: String
 
-    public init(name: String, capacity: Int, readBytesPerSecond: Double, writeBytesPerSecond: Double) {
+    public init(name: String, capacity: Int, readBytesPerSecond: Double, writeBytesPerSecond: Double, source: String = "") {
         self.name = name
         self.capacity = capacity
         self.readBytesPerSecond = readBytesPerSecond
         self.writeBytesPerSecond = writeBytesPerSecond
+        self.source = source
     }
 }
 

@@ -1,4 +1,5 @@
 public import Checkpoints
+import Models
 
 /// Something that computes, the memory it computes from, and its link to the host's memory.
 public struct DeviceProfile: Sendable, Equatable {
@@ -17,8 +18,16 @@ public struct DeviceProfile: Sendable, Equatable {
     public var operations: OperationRates
     /// Measured rates of the real kernels; a format without a table is planned by the roofline of the two figures above.
     public var rates: [TensorFormat: RateTable]
-    /// Attainable operations per second of attention over many positions.
+    /// Attainable operations per second of attention over many positions, where `attentionRates` has no table.
     public var attentionOperations: Double
+    /// Measured operations per second of attention whose keys and values lie in a cache, by format of the KV cache and by how many query rows share a key
+    /// (query heads per KV head x new tokens of a sequence): one token of a model without groups is 1, a prompt is thousands.
+    public var attentionRates: [KeyValueFormat: RateTable]
+    /// Bytes per second at which attention reads keys and values that lie in no cache; nil: `readBytesPerSecond`.
+    public var attentionBytesPerSecond: Double?
+    /// Measured elements per second that go through a vector operation (norm, rounding of inputs, activation, rotation, store), by tokens of a step; nil: not
+    /// counted.
+    public var vectorRates: RateTable?
     /// From host memory to the device and back; nil for a CPU.
     public var link: DeviceLink?
     /// To another device of the same machine directly (NVLink); nil: through the host by `link`.
@@ -32,7 +41,8 @@ public struct DeviceProfile: Sendable, Equatable {
 
     public init(
         name: String, kind: PlannedDevice.Kind, memory: MemoryProfile?, readBytesPerSecond: Double, operations: OperationRates,
-        rates: [TensorFormat: RateTable] = [:], attentionOperations: Double? = nil, link: DeviceLink? = nil, peer: LinkProfile? = nil,
+        rates: [TensorFormat: RateTable] = [:], attentionOperations: Double? = nil, attentionRates: [KeyValueFormat: RateTable] = [:],
+        attentionBytesPerSecond: Double? = nil, vectorRates: RateTable? = nil, link: DeviceLink? = nil, peer: LinkProfile? = nil,
         launch: Double = 5e-6, pricePerHour: Double? = nil, origin: Origin = .declared, source: String = ""
     ) {
         self.name = name
@@ -42,6 +52,9 @@ public struct DeviceProfile: Sendable, Equatable {
         self.operations = operations
         self.rates = rates
         self.attentionOperations = attentionOperations ?? operations.half * 0.5
+        self.attentionRates = attentionRates
+        self.attentionBytesPerSecond = attentionBytesPerSecond
+        self.vectorRates = vectorRates
         self.link = link
         self.peer = peer
         self.launch = launch
@@ -54,8 +67,23 @@ public struct DeviceProfile: Sendable, Equatable {
     ///
     /// From the measured table if there is one, else the roofline: reading the weight, or the 2 x tokens operations, whichever takes longer.
     public func secondsPerElement(format: TensorFormat, bytesPerElement: Double, tokens: Double) -> Double {
-        if let table = rates[format] { return table.secondsPerElement(tokens: tokens) }
+        if let table = rates[format] {
+            // A checkpoint that mixes formats reads more (or fewer) bytes per weight than its main format has: they take as long per byte as that one's.
+            let single = table.secondsPerElement(tokens: 1)
+            return table.secondsPerElement(tokens: tokens) + single * max(-0.5, bytesPerElement / format.bytesPerElement - 1)
+        }
         return max(bytesPerElement / readBytesPerSecond, 2 * tokens / operations.rate(of: format, kind: kind))
+    }
+
+    /// Seconds of vector operations on so many elements of each token; 0 where they were not measured.
+    public func vectorSeconds(elements: Double, tokens: Double) -> Double {
+        vectorRates.map { elements * tokens / $0.operationsPerSecond(tokens: tokens) } ?? 0
+    }
+
+    /// Seconds to attend: `bytes` of keys and values read, `operations` of multiplying them, with so many query rows for each key.
+    public func attentionSeconds(format: KeyValueFormat, bytes: Double, operations: Double, rows: Double) -> Double {
+        let rate = attentionRates[format]?.operationsPerSecond(tokens: rows) ?? attentionOperations
+        return max(bytes / (attentionBytesPerSecond ?? readBytesPerSecond), operations / rate)
     }
 }
 
@@ -119,6 +147,12 @@ public struct RateTable: Sendable, Equatable {
         }
         guard zip(points, points.dropFirst()).allSatisfy({ $0.tokens < $1.tokens }) else { return nil }
         self.points = points
+    }
+
+    /// Operations per second with so many tokens, by the seconds interpolated; the first point's below it, the last one's beyond.
+    public func operationsPerSecond(tokens: Double) -> Double {
+        let within = max(points[0].tokens, tokens)
+        return 2 * within / secondsPerElement(tokens: within)
     }
 
     /// Seconds per weight for a product with `tokens` tokens: linear in the token count between points (exact on both arms of a roofline), the first

@@ -1,7 +1,7 @@
 public import Checkpoints
 import JSON
 
-/// Reading of cluster files and measured profiles: one format, documented in docs/planning.md. A measured profile spells out what a cluster file may abbreviate by a
+/// Reading of cluster files and measured profiles: one format, documented in docs/formats.md. A measured profile spells out what a cluster file may abbreviate by a
 /// catalogue name.
 extension Profile {
     /// - Throws: `FieldError` naming the field and what was expected of it.
@@ -67,7 +67,7 @@ extension LinkProfile {
 
 extension MachineProfile {
     static func read(_ field: FieldReader) throws(FieldError) -> (MachineProfile, count: Int) {
-        let keys = ["name", "count", "memory", "cpu", "devices", "disks", "price_per_hour", "step_overhead"]
+        let keys = ["name", "count", "memory", "cpu", "devices", "disks", "price_per_hour", "step_overhead", "topology", "measured"]
         let field = try field.object(keys: keys)
         let name = try field.required("name", expected: "the machine's name").string()
         let count = try field.optional("count")?.integer(in: 1...4096) ?? 1
@@ -91,10 +91,12 @@ extension MachineProfile {
             guard devices.count <= 1024 else { throw entry.failure("more than 1024 devices in one machine") }
         }
         let disks = try field.optional("disks")?.array(limit: 64).map { entry throws(FieldError) in try DiskProfile(reading: entry) } ?? []
-        let machine = MachineProfile(
+        var machine = MachineProfile(
             name: name, memory: memory, devices: devices, disks: disks,
             pricePerHour: try field.optional("price_per_hour")?.number(in: 0...1e6),
             stepOverhead: try field.optional("step_overhead")?.quantity(.seconds, in: 0...10) ?? defaultStepOverhead)
+        if let topology = field.optional("topology") { machine.topology = try MachineTopology(reading: topology) }
+        if let measured = field.optional("measured") { machine.measurement = try MeasurementRecord(reading: measured) }
         return (machine, count)
     }
 }
@@ -102,21 +104,23 @@ extension MachineProfile {
 extension MemoryProfile {
     /// `bandwidth` stands in where the field has none; hosts without either read 20 GB/s.
     init(reading field: FieldReader, bandwidth: Double?) throws(FieldError) {
-        let field = try field.object(keys: ["capacity", "bandwidth", "reserved"])
+        let field = try field.object(keys: ["capacity", "bandwidth", "reserved", "by_threads"])
         capacity = Int(try field.required("capacity", expected: "a size such as \"64GiB\"").quantity(.bytes))
         bytesPerSecond = try field.optional("bandwidth")?.quantity(.bytesPerSecond) ?? bandwidth ?? 20e9
         reserved = Int(try field.optional("reserved")?.quantity(.bytes, in: 0...1.2e18) ?? 0)
+        byThreads = try field.optional("by_threads").map { entry throws(FieldError) in try ThreadBandwidth.read(entry) } ?? []
         guard reserved < capacity else { throw field.failure("reserves \(reserved) bytes of \(capacity): nothing is left") }
     }
 }
 
 extension DiskProfile {
     init(reading field: FieldReader) throws(FieldError) {
-        let field = try field.object(keys: ["name", "capacity", "read", "write"])
+        let field = try field.object(keys: ["name", "capacity", "read", "write", "source"])
         name = try field.optional("name")?.string() ?? "disk"
         capacity = Int(try field.required("capacity", expected: "a size such as \"1TB\"").quantity(.bytes))
         readBytesPerSecond = try field.required("read", expected: "a bandwidth such as \"2GB/s\"").quantity(.bytesPerSecond)
         writeBytesPerSecond = try field.optional("write")?.quantity(.bytesPerSecond) ?? readBytesPerSecond / 2
+        source = try field.optional("source")?.string() ?? ""
     }
 }
 
@@ -125,9 +129,8 @@ extension DeviceProfile {
     static func read(_ field: FieldReader, kind: PlannedDevice.Kind) throws(FieldError) -> (DeviceProfile, count: Int) {
         if field.value.string != nil { return (try catalogue(field, kind: kind), 1) }
         let keys = [
-            "device", "name", "count", "memory", "bandwidth", "operations", "rates", "attention_operations", "link", "peer", "launch",
-            "price_per_hour",
-            "origin", "source",
+            "device", "name", "count", "memory", "bandwidth", "operations", "rates", "attention_operations", "attention_rates",
+            "attention_bandwidth", "vector_rates", "link", "peer", "launch", "price_per_hour", "origin", "source",
         ]
         let field = try field.object(keys: keys)
         let count = try field.optional("count")?.integer(in: 1...1024) ?? 1
@@ -151,6 +154,9 @@ extension DeviceProfile {
             device.attentionOperations = device.operations.half * 0.5
         }
         if let attention = field.optional("attention_operations") { device.attentionOperations = try attention.quantity(.operationsPerSecond) }
+        if let rates = field.optional("attention_rates") { device.attentionRates = try RateTable.readAttention(rates) }
+        if let bandwidth = field.optional("attention_bandwidth") { device.attentionBytesPerSecond = try bandwidth.quantity(.bytesPerSecond) }
+        if let rates = field.optional("vector_rates") { device.vectorRates = try RateTable(reading: rates, argument: "tokens") }
         if let rates = field.optional("rates") { device.rates = try RateTable.read(rates) }
         if let link = field.optional("link") {
             guard kind == .gpu else { throw link.failure("a CPU has no link to its own memory") }
@@ -201,9 +207,10 @@ extension DeviceProfile {
         device.readBytesPerSecond *= factor
         device.attentionOperations *= factor
         device.operations = OperationRates(single: operations.single * factor, half: operations.half * factor, integer: operations.integer * factor)
-        device.rates = rates.compactMapValues { table in
-            RateTable(points: table.points.map { .init(tokens: $0.tokens, operationsPerSecond: $0.operationsPerSecond * factor) })
-        }
+        device.rates = rates.compactMapValues { $0.scaled(by: factor) }
+        device.attentionRates = attentionRates.compactMapValues { $0.scaled(by: factor) }
+        device.attentionBytesPerSecond = attentionBytesPerSecond.map { $0 * factor }
+        device.vectorRates = vectorRates?.scaled(by: factor)
         return device
     }
 }
@@ -238,15 +245,41 @@ extension RateTable {
             guard let format = TensorFormat(planName: key) else {
                 throw entry.failure("unknown format; known: \(TensorFormat.allCases.map { $0.name.lowercased() }.joined(separator: ", "))")
             }
-            let points = try entry.array(limit: 64).map { pair throws(FieldError) -> Point in
-                let both = try pair.array(limit: 2)
-                guard both.count == 2 else { throw pair.failure("expected [tokens, operations per second]") }
-                return Point(tokens: try both[0].number(in: 1...1e7), operationsPerSecond: try both[1].quantity(.operationsPerSecond))
-            }
-            guard let table = RateTable(points: points) else { throw entry.failure("expected at least one point, token counts ascending") }
+            let table = try RateTable(reading: entry, argument: "tokens")
             tables[format] = table
         }
         return tables
+    }
+
+    /// `{"f16": [[1, 2.0e10], [512, 2.0e11]]}`: operations per second by how many query rows share a key.
+    static func readAttention(_ field: FieldReader) throws(FieldError) -> [KeyValueFormat: RateTable] {
+        guard let object = field.value.object else {
+            throw field.failure("expected an object of formats of the KV cache, each with [[rows, operations per second], ...]")
+        }
+        var tables: [KeyValueFormat: RateTable] = [:]
+        for (key, value) in object {
+            let entry = FieldReader(value, path: "\(field.path).\(key)")
+            guard let format = KeyValueFormat(rawValue: key) else {
+                throw entry.failure("unknown format; known: \(KeyValueFormat.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            tables[format] = try RateTable(reading: entry, argument: "rows")
+        }
+        return tables
+    }
+
+    init(reading field: FieldReader, argument: String) throws(FieldError) {
+        let points = try field.array(limit: 64).map { pair throws(FieldError) -> Point in
+            let both = try pair.array(limit: 2)
+            guard both.count == 2 else { throw pair.failure("expected [\(argument), operations per second]") }
+            return Point(tokens: try both[0].number(in: 1...1e7), operationsPerSecond: try both[1].quantity(.operationsPerSecond))
+        }
+        guard let table = RateTable(points: points) else { throw field.failure("expected at least one point, \(argument) ascending") }
+        self = table
+    }
+
+    /// Rates of so many such devices as one.
+    func scaled(by factor: Double) -> RateTable? {
+        RateTable(points: points.map { Point(tokens: $0.tokens, operationsPerSecond: $0.operationsPerSecond * factor) })
     }
 }
 

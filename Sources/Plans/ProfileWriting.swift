@@ -40,18 +40,26 @@ extension MachineProfile {
                     disks.map {
                         [
                             "name": .string($0.name), "capacity": .integer($0.capacity), "read": .number($0.readBytesPerSecond),
-                            "write": .number($0.writeBytesPerSecond),
+                            "write": .number($0.writeBytesPerSecond), "source": .string($0.source),
                         ]
                     })
             ))
         if let pricePerHour { fields.append(("price_per_hour", .number(pricePerHour))) }
         fields.append(("step_overhead", .number(stepOverhead)))
+        if let topology { fields.append(("topology", topology.json)) }
+        if let measurement { fields.append(("measured", measurement.json)) }
         return .object(JSONObject(fields))
     }
 }
 
 extension MemoryProfile {
-    var json: JSON { ["capacity": .integer(capacity), "bandwidth": .number(bytesPerSecond), "reserved": .integer(reserved)] }
+    var json: JSON {
+        var fields: [JSONObject.Element] = [
+            ("capacity", .integer(capacity)), ("bandwidth", .number(bytesPerSecond)), ("reserved", .integer(reserved)),
+        ]
+        if !byThreads.isEmpty { fields.append(("by_threads", .array(byThreads.map { [.integer($0.threads), .number($0.bytesPerSecond)] }))) }
+        return .object(JSONObject(fields))
+    }
 }
 
 extension LinkProfile {
@@ -75,10 +83,20 @@ extension DeviceProfile {
         if let pricePerHour { fields.append(("price_per_hour", .number(pricePerHour))) }
         if !rates.isEmpty {
             let tables = rates.sorted { $0.key.rawValue < $1.key.rawValue }.map { format, table -> JSONObject.Element in
-                (format.name.lowercased(), .array(table.points.map { [.number($0.tokens), .number($0.operationsPerSecond)] }))
+                (format.name.lowercased(), table.json)
             }
             fields.append(("rates", .object(JSONObject(tables))))
         }
+        if !attentionRates.isEmpty {
+            let tables = attentionRates.sorted { $0.key.rawValue < $1.key.rawValue }.map { ($0.key.rawValue, $0.value.json) as JSONObject.Element }
+            fields.append(("attention_rates", .object(JSONObject(tables))))
+        }
+        if let attentionBytesPerSecond { fields.append(("attention_bandwidth", .number(attentionBytesPerSecond))) }
+        if let vectorRates { fields.append(("vector_rates", vectorRates.json)) }
         return .object(JSONObject(fields))
     }
+}
+
+extension RateTable {
+    var json: JSON { .array(points.map { [.number($0.tokens), .number($0.operationsPerSecond)] }) }
 }

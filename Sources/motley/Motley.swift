@@ -7,7 +7,7 @@ struct Motley: ParsableCommand {
         commandName: "motley", abstract: "Runs large language models over whatever hardware its owner has.",
         subcommands: [
             RunCommand.self, BenchCommand.self, PerplexityCommand.self, TokenizeCommand.self, DetokenizeCommand.self, ChatTemplateCommand.self,
-            ShowCommand.self, PlanCommand.self, SimulateCommand.self, ReproduceCommand.self,
+            ShowCommand.self, ProfileCommand.self, PlanCommand.self, SimulateCommand.self, ReproduceCommand.self,
         ])
 
     /// Usage errors exit with 64 as ArgumentParser prints them; every other error is one line on standard error and status 1.

@@ -39,6 +39,66 @@ struct ProfileTests {
         #expect(again.fingerprint == profile.fingerprint)
     }
 
+    /// What `motley profile` adds to what people write.
+    static let measured = """
+        {"name": "here", "machines": [{"name": "here", "memory": {"capacity": "16GiB", "bandwidth": "30GB/s", "by_threads": [[1, "18GB/s"], [2, 3e10]]},
+         "cpu": {"bandwidth": 3e10, "operations": {"f16": 1e11}, "rates": {"q4_0": [[1, 1e11], [64, 6e11]]},
+                 "attention_rates": {"f16": [[1, 2e10], [512, 2e11]], "q8": [[1, 3e10]]}, "attention_bandwidth": "16GB/s",
+                 "vector_rates": [[1, 1e9], [512, 4e9]], "origin": "measured"},
+         "disks": [{"capacity": "1TB", "read": "2GB/s", "write": "1GB/s", "source": "motley profile"}],
+         "topology": {"processor": "some", "sockets": 1, "cores": 2, "threads": 4, "usable_cores": 2, "usable_threads": 2, "processor_limit": 1.5,
+                      "caches": [{"level": 1, "kind": "data", "bytes": "32KiB", "instances": 2}], "nodes": [{"threads": 4, "memory": "16GiB"}],
+                      "memory_total": "16GiB", "memory_available": "12GiB", "memory_limit": "14GiB"},
+         "measured": {"date": "2026-01-31T12:00:00Z", "program": "motley", "seconds": 18.5, "threads": 2, "instruction_set": "AVX2",
+                      "unmeasured": ["GPU"], "notes": ["no disk"]}}]}
+        """
+
+    @Test func measuredProfilesSurviveTheirJSON() throws {
+        let profile = try Self.read(Self.measured)
+        let again = try Self.read(profile.json.serialized(pretty: true))
+        #expect(again == profile && again.fingerprint == profile.fingerprint)
+        let machine = profile.machines[0]
+        #expect(machine.memory.byThreads.map(\.threads) == [1, 2])
+        #expect(machine.topology?.memoryCapacity == 14 << 30 && machine.topology?.workers == 2)
+        #expect(machine.measurement?.unmeasured == ["GPU"])
+        let device = machine.devices[0]
+        // In a cache the arithmetic counts, out of it the reading.
+        #expect(device.attentionSeconds(format: .f16, bytes: 0, operations: 2e11, rows: 512) == 1)
+        #expect(device.attentionSeconds(format: .f16, bytes: 16e9, operations: 1e9, rows: 1) == 1)
+        #expect(device.attentionSeconds(format: .q4, bytes: 0, operations: 5e10, rows: 1) == 1)
+        #expect(abs(device.vectorSeconds(elements: 1e6, tokens: 512) - 0.128) < 1e-9)
+        #expect(CatalogueDevice.named("T4")?.profile.vectorSeconds(elements: 1e6, tokens: 512) == 0)
+        // A file that mixes formats reads more bytes per weight.
+        let plain = device.secondsPerElement(format: .q4_0, bytesPerElement: 0.5625, tokens: 1)
+        #expect(abs(device.secondsPerElement(format: .q4_0, bytesPerElement: 1.125, tokens: 1) - 2 * plain) < 1e-15)
+    }
+
+    @Test(arguments: [
+        ("\"by_threads\": [[1, \"18GB/s\"], [2, 3e10]]", "\"by_threads\": [[2, 1e9], [1, 1e9]]", "machines[0].memory.by_threads"),
+        ("[[1, \"18GB/s\"]", "[[0, \"18GB/s\"]", "machines[0].memory.by_threads[0][0]"),
+        ("\"q8\": [[1, 3e10]]", "\"q9\": [[1, 3e10]]", "machines[0].cpu.attention_rates.q9"),
+        ("\"q8\": [[1, 3e10]]", "\"q8\": []", "machines[0].cpu.attention_rates.q8"),
+        ("[512, 2e11]", "[512, -1]", "machines[0].cpu.attention_rates.f16[1][1]"),
+        ("\"16GB/s\"", "\"16GB\"", "machines[0].cpu.attention_bandwidth"), ("[512, 4e9]", "[512, 1e30]", "machines[0].cpu.vector_rates[1][1]"),
+        ("\"source\": \"motley profile\"", "\"sauce\": 1", "machines[0].disks[0].sauce"),
+        ("\"threads\": 4, \"usable_cores\"", "\"threads\": 0, \"usable_cores\"", "machines[0].topology.threads"),
+        ("\"kind\": \"data\"", "\"kind\": \"cash\"", "machines[0].topology.caches[0].kind"),
+        ("\"memory_total\": \"16GiB\"", "\"memory_total\": 0", "machines[0].topology.memory_total"),
+        ("\"processor_limit\": 1.5", "\"processor_limit\": -1", "machines[0].topology.processor_limit"),
+        ("\"program\": \"motley\"", "\"programme\": \"motley\"", "machines[0].measured.programme"),
+        ("\"seconds\": 18.5", "\"seconds\": \"soon\"", "machines[0].measured.seconds"), ("[\"GPU\"]", "[1]", "machines[0].measured.unmeasured[0]"),
+    ])
+    func errorsInMeasuredProfilesNameTheField(part: String, replacement: String, field: String) throws {
+        let parts = Self.measured.split(separator: part, omittingEmptySubsequences: false)
+        try #require(parts.count == 2, "\(part)")
+        do {
+            _ = try Self.read(parts.joined(separator: replacement))
+            Issue.record("accepted \(replacement)")
+        } catch let error as FieldError {
+            #expect(error.field == field, "\(error)")
+        }
+    }
+
     @Test(arguments: [
         (#"{"machines": []}"#, "machines"), (#"{}"#, "machines"), (#"{"machines": [{"name": "a"}]}"#, "machines[0].memory"),
         (#"{"machines": [{"name": "a", "memory": {"capacity": 0}}]}"#, "machines[0].memory.capacity"),

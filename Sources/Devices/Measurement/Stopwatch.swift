@@ -3,15 +3,15 @@
 #endif
 
 /// Monotonic time.
-enum Stopwatch {
-    static func now() -> Double {
+public enum Stopwatch {
+    public static func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     /// The median time of one run: at least three samples and `budget` seconds, after one run to warm up. `body` gets the number of the run.
-    static func median(budget: Double, _ body: (Int) -> Void) -> Double {
+    public static func median(budget: Double, _ body: (Int) -> Void) -> Double {
         var turn = 0
         func sample(_ runs: Int) -> Double {
             let start = now()
