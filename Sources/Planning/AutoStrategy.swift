@@ -103,7 +103,7 @@ struct AutoStrategy {
         if problem.objective == .timeToFirstToken || problem.workload.batch == nil {
             var plan = evaluation.plan
             for index in plan.replicas.indices.prefix(8) where plan.replicas[index].sliceTables.isEmpty {
-                if let table = problem.sliceTable(plan, replica: index) { plan.replicas[index].sliceTables = [table] }
+                plan.replicas[index].sliceTables = problem.sliceTables(plan, replica: index)
             }
             if plan.replicas != evaluation.plan.replicas { note(plan, "prompts in slices") }
         }

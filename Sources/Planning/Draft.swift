@@ -49,6 +49,9 @@ struct StageDraft {
     var keyValue: [KeyValueDraft]
     var hidden: Int
     var window = 0
+    /// The first layer's attention is in the stage before; the last layer's feed-forward is in the stage after.
+    var startsAtFeedForward = false
+    var endsAfterAttention = false
 
     func layer(_ index: Int) -> LayerDraft { plans.count == 1 ? plans[0] : plans[index - layers.lowerBound] }
 }
@@ -113,7 +116,8 @@ struct Realiser {
     }
 
     func stage(_ draft: StageDraft, sequences: Int) -> Stage {
-        let first = draft.layers.lowerBound == 0, last = draft.layers.upperBound == shape.layerCount
+        let first = draft.layers.lowerBound == 0 && !draft.startsAtFeedForward
+        let last = draft.layers.upperBound == shape.layerCount && !draft.endsAfterAttention
         var placements: [ModulePlacement] = []
         if first {
             let part = PartDraft(1, home: draft.embeddingHome, device: draft.plans.first?.attention.first?.device ?? 0)
@@ -122,21 +126,20 @@ struct Realiser {
         var heads: [Int] = []
         var previous: (LayerShape, [Shard], [Shard])?
         for index in draft.layers {
+            let hasAttention = !(draft.startsAtFeedForward && index == draft.layers.lowerBound)
+            let hasFeedForward = !(draft.endsAfterAttention && index == draft.layers.upperBound - 1)
+            let described = shape.layer(index)
             // Layers placed alike share their shards.
-            if draft.plans.count == 1, let previous, previous.0 == shape.layer(index) {
-                placements.append(ModulePlacement(module: .attention(layer: index), shards: previous.1))
-                placements.append(ModulePlacement(module: .feedForward(layer: index), shards: previous.2))
-                continue
-            }
-            let layer = draft.layer(index), described = shape.layer(index)
-            let attention = shards(layer.attention, units: described.attention.keyValueHeadCount, grain: 1)
-            placements.append(ModulePlacement(module: .attention(layer: index), shards: attention))
+            let known = draft.plans.count == 1 && previous?.0 == described ? previous : nil
+            let layer = draft.layer(index)
+            let attention = known?.1 ?? shards(layer.attention, units: described.attention.keyValueHeadCount, grain: 1)
             let units = described.feedForward.units
             let grain = described.feedForward.expertsPerToken == nil ? grain(of: units) : 1
-            let feedForward = shards(layer.feedForward, units: units, grain: grain)
-            placements.append(ModulePlacement(module: .feedForward(layer: index), shards: feedForward))
+            let feedForward = known?.2 ?? shards(layer.feedForward, units: units, grain: grain)
+            if hasAttention { placements.append(ModulePlacement(module: .attention(layer: index), shards: attention)) }
+            if hasFeedForward { placements.append(ModulePlacement(module: .feedForward(layer: index), shards: feedForward)) }
             previous = (described, attention, feedForward)
-            if heads.isEmpty {
+            if hasAttention && heads.isEmpty {
                 heads = Self.apportion(draft.keyValue.map { $0.bySequence ? 0 : $0.share }, units: described.attention.keyValueHeadCount, grain: 1)
             }
         }
@@ -148,7 +151,8 @@ struct Realiser {
         let all = draft.layers.isEmpty ? 0 : shape.layer(draft.layers.lowerBound).attention.keyValueHeadCount
         let tokens = sequences * contextTokens
         var next = 0
-        for (index, part) in draft.keyValue.enumerated() {
+        let attends = draft.layers.count > (draft.startsAtFeedForward ? 1 : 0)
+        for (index, part) in draft.keyValue.enumerated() where attends {
             if part.bySequence {
                 guard part.share > 1e-9 else { continue }
                 shares.append(

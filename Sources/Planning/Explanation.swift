@@ -61,12 +61,12 @@ public struct Explanation {
             var homes: [String: Double] = [:]
         }
         var lines: [Int: Line] = [:]
-        let layers = Double(max(1, stage.layers.count))
+        let attentionLayers = Double(max(1, stage.attentionLayers.count)), feedForwardLayers = Double(max(1, stage.feedForwardLayers.count))
         for placement in stage.placements {
             let units: Double
             switch placement.module {
-            case .attention(let layer): units = Double(problem.shape.layer(layer).attention.keyValueHeadCount) * layers
-            case .feedForward(let layer): units = Double(problem.shape.layer(layer).feedForward.units) * layers
+            case .attention(let layer): units = Double(problem.shape.layer(layer).attention.keyValueHeadCount) * attentionLayers
+            case .feedForward(let layer): units = Double(problem.shape.layer(layer).feedForward.units) * feedForwardLayers
             case .embedding, .output: continue
             }
             for shard in placement.shards {
@@ -89,11 +89,18 @@ public struct Explanation {
             let homes = line.homes.sorted { $0.key < $1.key }.map { "\($0.key) \(Text.percent($0.value / all))" }.joined(separator: ", ")
             let hardware = problem.hardware.devices[device]
             return [
-                "\(hardware.label) (\(hardware.profile.name))", "\(stage.layers.lowerBound)-\(stage.layers.upperBound - 1)",
+                "\(hardware.label) (\(hardware.profile.name))", Self.layers(of: stage),
                 Text.percent(line.attention),
                 Text.percent(line.feedForward), homes, Text.percent(line.keyValue),
             ]
         }
+    }
+
+    /// First to last layer; a half stands for a layer whose attention is in the stage before, or whose feed-forward is in the stage after.
+    static func layers(of stage: Stage) -> String {
+        let modules = stage.modules
+        let last = modules.upperBound % 2 == 0 ? "\(modules.upperBound / 2 - 1)" : "\(modules.upperBound / 2) (attention)"
+        return modules.lowerBound % 2 == 0 ? "\(modules.lowerBound / 2)-\(last)" : "\(modules.lowerBound / 2) (feed-forward)-\(last)"
     }
 
     /// Bytes per memory against capacity.

@@ -76,11 +76,12 @@ public struct MemoryModel: Sendable {
                 }
             }
         }
+        let attentionLayers = stage.attentionLayers
         for share in stage.keyValue {
             var bytes = 0.0
             var next = 0
             for run in shape.runs {
-                let count = stage.layers.clamped(to: next..<next + run.count).count
+                let count = attentionLayers.clamped(to: next..<next + run.count).count
                 next += run.count
                 let heads = Double(max(1, run.layer.attention.keyValueHeadCount))
                 bytes += Double(count) * Double(run.layer.attention.keyValueElements) * Double(share.heads.count) / heads

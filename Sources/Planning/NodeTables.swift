@@ -125,29 +125,4 @@ extension Problem {
         default: return .decode(sequences: Double(min(16, workload.batch ?? 8)), context: context)
         }
     }
-
-    /// The best slice table for a pipeline of these stages; nil where one slice is best.
-    func sliceTable(_ plan: Plan, replica: Int = 0) -> SliceTable? {
-        guard let model = try? ReplicaModel(plan.replicas[replica], hardware: hardware, shape: shape), model.stages.count > 1 else { return nil }
-        let prompt = Int(workload.meanPrompt)
-        guard prompt >= 64 else { return nil }
-        // Whole tiles of at least 32 tokens, at most 32 of them.
-        let tile = max(32, (prompt / 32 + 31) / 32 * 32)
-        let tiles = (prompt + tile - 1) / tile
-        let sequences = Double(togetherSequences) / Double(max(1, plan.replicas.count))
-        let search = SliceSearch(
-            stages: model.stages.count, tiles: tiles,
-            seconds: { stage, start, length in
-                let end = min(prompt, (start + length) * tile)
-                return model.stages[stage].time(
-                    .prefill(sequences: sequences, tokens: Double(end - start * tile), after: Double(start * tile), wantsLogits: end == prompt)
-                ).seconds
-            },
-            transfer: { stage, length in model.boundarySeconds(stage, tokens: sequences * Double(length * tile)) })
-        let lengths = search.best(labels: 60).lengths
-        guard lengths.count > 1 else { return nil }
-        var slices = lengths.map { $0 * tile }
-        slices[slices.count - 1] -= tiles * tile - prompt
-        return SliceTable(promptTokens: prompt, slices: slices)
-    }
 }

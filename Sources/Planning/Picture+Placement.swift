@@ -123,7 +123,7 @@ extension Picture {
                     device: share.device.rawValue, share: Double(share.heads.count) / heads * share.sequences,
                     streamedFrom: source(share.memory.rawValue, share.device.rawValue))
             }
-            return [(stage.layers, merged(joined(parts)))]
+            return stage.attentionLayers.isEmpty ? [] : [(stage.attentionLayers, merged(joined(parts)))]
         }
         var byLayer: [Int: [Part]] = [:]
         for placement in stage.placements {

@@ -12,24 +12,29 @@ public enum PlanCheck {
             var next = 0
             for (index, stage) in replica.stages.enumerated() {
                 let name = "replica \(number), stage \(index)"
-                if stage.layers.lowerBound != next || stage.layers.isEmpty {
-                    found.append("\(name): layers \(stage.layers) do not follow layer \(next - 1)")
+                // In modules, two per layer: a boundary may lie between a layer's attention and its feed-forward.
+                let modules = stage.modules
+                if modules.lowerBound != next || modules.isEmpty {
+                    found.append(
+                        "\(name): layers \(stage.layers) do not follow \(next % 2 == 0 ? "layer \(next / 2 - 1)" : "the attention of layer \(next / 2)")"
+                    )
                 }
-                next = stage.layers.upperBound
+                next = modules.upperBound
                 if stage.hasEmbedding != (index == 0) { found.append("\(name): embedding belongs on the first stage") }
                 if stage.hasOutput != (index == replica.stages.count - 1) { found.append("\(name): output belongs on the last stage") }
                 check(stage, name, shape, hardware, &found)
             }
-            if next != shape.layerCount { found.append("replica \(number): \(next) of \(shape.layerCount) layers") }
+            if next != 2 * shape.layerCount { found.append("replica \(number): \(next / 2) of \(shape.layerCount) layers") }
         }
         return found
     }
 
     private static func check(_ stage: Stage, _ name: String, _ shape: ModelShape, _ hardware: Hardware, _ found: inout [String]) {
         var wanted: [Module: Int] = [:]
+        let modules = stage.modules
         for layer in stage.layers where layer >= 0 && layer < shape.layerCount {
-            wanted[.attention(layer: layer)] = shape.layer(layer).attention.keyValueHeadCount
-            wanted[.feedForward(layer: layer)] = shape.layer(layer).feedForward.units
+            if modules.contains(2 * layer) { wanted[.attention(layer: layer)] = shape.layer(layer).attention.keyValueHeadCount }
+            if modules.contains(2 * layer + 1) { wanted[.feedForward(layer: layer)] = shape.layer(layer).feedForward.units }
         }
         if stage.hasEmbedding { wanted[.embedding] = shape.vocabularySize }
         if stage.hasOutput { wanted[.output] = shape.vocabularySize }
@@ -56,7 +61,9 @@ public enum PlanCheck {
         for module in wanted.keys { found.append("\(name): \(module) is missing") }
         let heads = shape.layer(min(stage.layers.lowerBound, shape.layerCount - 1)).attention.keyValueHeadCount
         let share = stage.keyValue.reduce(0.0) { $0 + Double($1.heads.count) * $1.sequences }
-        if abs(share - Double(heads)) > 1e-6 * Double(heads) { found.append("\(name): keys and values of \(share) of \(heads) heads have a place") }
+        if !stage.attentionLayers.isEmpty && abs(share - Double(heads)) > 1e-6 * Double(heads) {
+            found.append("\(name): keys and values of \(share) of \(heads) heads have a place")
+        }
     }
 
     private static func cover(_ ranges: [Range<Int>], _ units: Int, _ name: String, _ found: inout [String]) {

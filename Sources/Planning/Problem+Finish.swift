@@ -87,6 +87,14 @@ extension Problem {
             keyValue: parts.map { KeyValueDraft(share: $0.share, memory: $0.home, device: $0.device) }, hidden: hardware.devices[devices[0]].memory)
     }
 
+    /// A resident stage on one device for a range of modules, two per layer (`Stage.modules`).
+    func residentStage(_ device: Int, modules: Range<Int>) -> StageDraft {
+        var stage = residentStage([device], layers: modules.lowerBound / 2..<(modules.upperBound + 1) / 2)
+        stage.startsAtFeedForward = modules.lowerBound % 2 == 1
+        stage.endsAfterAttention = modules.upperBound % 2 == 1
+        return stage
+    }
+
     /// GPUs, or CPUs where there is none: what tools that do not mix would use.
     var mainDevices: [Int] { hardware.gpus.isEmpty ? hardware.usable : hardware.gpus }
 }

@@ -22,11 +22,12 @@ public struct ReplicaModel: Sendable {
         var stages: [StageModel] = []
         var next = 0
         for stage in replica.stages {
-            guard stage.layers.lowerBound == next else { throw PlanProblem("stages do not cover the layers in order: expected layer \(next)") }
-            next = stage.layers.upperBound
+            let modules = stage.modules
+            guard modules.lowerBound == next else { throw PlanProblem("stages do not cover the layers in order: expected layer \(next / 2)") }
+            next = modules.upperBound
             stages.append(try StageModel(stage, hardware: hardware, shape: shape))
         }
-        guard next == shape.layerCount, !stages.isEmpty else { throw PlanProblem("stages cover \(next) of \(shape.layerCount) layers") }
+        guard next == 2 * shape.layerCount, !stages.isEmpty else { throw PlanProblem("stages cover \(next / 2) of \(shape.layerCount) layers") }
         var boundaries: [LinkProfile] = []
         for (from, to) in zip(stages, stages.dropFirst()) {
             var best = LinkProfile(bytesPerSecond: 1, latency: 60)
@@ -44,7 +45,7 @@ public struct ReplicaModel: Sendable {
         sliceTables = replica.sliceTables
         // Shares of one head range side by side hold different sequences, so their capacities add up.
         capacityTokens =
-            replica.stages.map { stage in
+            replica.stages.filter { !$0.attentionLayers.isEmpty }.map { stage in
                 let ranges = Set(stage.keyValue.map(\.heads))
                 return ranges.map { range in stage.keyValue.reduce(0) { $1.heads == range ? $0 + $1.capacityTokens : $0 } }.min() ?? 0
             }.min() ?? 0
@@ -102,9 +103,9 @@ public struct ReplicaModel: Sendable {
     }
 
     func slices(sequences: Double, promptTokens: Double) -> [Double] {
-        if let table = sliceTables.first(where: { Double($0.promptTokens) >= promptTokens }), !table.slices.isEmpty {
-            let whole = table.slices.reduce(0.0) { $0 + Double($1) }
-            return table.slices.map { Double($0) * promptTokens / whole }
+        let tokens = Int(min(1e9, promptTokens.rounded()))
+        if let table = sliceTables.table(for: tokens), !table.slices.isEmpty {
+            return table.cut(tokens, tile: SlicedPipeline.kernelTile).map { Double($0) * promptTokens / Double(max(1, tokens)) }
         }
         // One sequence alone is cut only where it is longer than a step; several go one after another in steps as full as possible.
         let count = max(1, (promptTokens * min(sequences, 1) / Self.longestStep).rounded(.up))
@@ -112,14 +113,16 @@ public struct ReplicaModel: Sendable {
     }
 
     func prefillSeconds(sequences: Double, slices: [Double]) -> Double {
-        // Micro-batches of a block follow one another through the stages as slices do.
-        let groups = stages.count > 1 ? max(1, min(block.microBatchCount, Int(sequences))) : 1
+        // Micro-batches of a block follow one another through the stages as slices do; in one stage they share a pass over streamed weights.
+        let parts = max(1, min(block.microBatchCount, Int(sequences)))
+        let groups = stages.count > 1 ? parts : 1
         var finished = Array(repeating: 0.0, count: stages.count)
         for _ in 0..<groups {
             var start = 0.0
             for (number, slice) in slices.enumerated() {
                 let load = StepLoad.prefill(
-                    sequences: sequences / Double(groups), tokens: slice, after: start, wantsLogits: number == slices.count - 1)
+                    sequences: sequences / Double(groups), tokens: slice, after: start, wantsLogits: number == slices.count - 1,
+                    microBatches: stages.count > 1 ? 1 : parts)
                 var arrival = 0.0
                 for (index, stage) in stages.enumerated() {
                     finished[index] = max(finished[index], arrival) + stage.time(load).seconds

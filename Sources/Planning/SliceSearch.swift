@@ -1,19 +1,35 @@
 /// Cuts a prompt into slices along tokens so that a pipeline finishes soonest.
 ///
-/// `seconds(stage, start, length)` is what a stage needs for tokens start ..< start + length (in tiles) of the prompt, `transfer(length)` what the hidden states take to the next stage.
+/// `seconds(stage, start, length)` is what a stage needs for tokens start ..< start + length (in tiles) of the prompt, `transfer(stage, start, length)` what the hidden states take to
+/// the next stage.
 /// A slice starts on a stage when the stage is free and the slice has arrived; transfers overlap with the sender's next slice.
 struct SliceSearch {
     let stages: Int
     /// Tiles of the prompt.
     let tiles: Int
+    /// Longest slice.
+    let longest: Int
     let seconds: (_ stage: Int, _ start: Int, _ length: Int) -> Double
-    let transfer: (_ stage: Int, _ length: Int) -> Double
+    let transfer: (_ stage: Int, _ start: Int, _ length: Int) -> Double
+
+    init(
+        stages: Int, tiles: Int, longest: Int? = nil, seconds: @escaping (_ stage: Int, _ start: Int, _ length: Int) -> Double,
+        transfer: @escaping (_ stage: Int, _ start: Int, _ length: Int) -> Double
+    ) {
+        self.stages = stages
+        self.tiles = tiles
+        self.longest = max(1, min(tiles, longest ?? tiles))
+        self.seconds = seconds
+        self.transfer = transfer
+    }
 
     struct Result: Equatable {
         var lengths: [Int]
         var makespan: Double
         /// false where labels were dropped to bound the search.
         var exact: Bool
+        /// Evaluated (stage, slice) pairs.
+        var work = 0
     }
 
     /// Finish time on the last stage for given slices: the recurrence, exactly.
@@ -31,32 +47,32 @@ struct SliceSearch {
         var arrival = 0.0
         for stage in 0..<stages {
             finish[stage] = max(finish[stage], arrival) + seconds(stage, start, length)
-            arrival = finish[stage] + (stage + 1 < stages ? transfer(stage, length) : 0)
+            arrival = finish[stage] + (stage + 1 < stages ? transfer(stage, start, length) : 0)
         }
     }
 
     /// The published form: for every bound on the slowest slice the least sum, and of those the best sum + (stages - 1) x bound. Never above the uniform cut of the same form.
     func published() -> [Int] {
         var cost: [Int: Double] = [:]
-        func longest(_ start: Int, _ length: Int) -> Double {
+        func slowest(_ start: Int, _ length: Int) -> Double {
             let key = start * (tiles + 1) + length
             if let known = cost[key] { return known }
             var value = 0.0
-            for stage in 0..<stages { value = max(value, seconds(stage, start, length) + (stage + 1 < stages ? transfer(stage, length) : 0)) }
+            for stage in 0..<stages { value = max(value, seconds(stage, start, length) + (stage + 1 < stages ? transfer(stage, start, length) : 0)) }
             cost[key] = value
             return value
         }
         var bounds: Set<Double> = []
-        for start in 0..<tiles { for length in 1...(tiles - start) { bounds.insert(longest(start, length)) } }
-        var best = (Double.infinity, [tiles])
+        for start in 0..<tiles { for length in 1...min(longest, tiles - start) { bounds.insert(slowest(start, length)) } }
+        var best = (Double.infinity, uniform())
         let sorted = bounds.sorted()
         for index in stride(from: 0, to: sorted.count, by: max(1, sorted.count / 64)) {
             let bound = sorted[index]
             var least = Array(repeating: Double.infinity, count: tiles + 1), last = Array(repeating: 0, count: tiles + 1)
             least[0] = 0
             for end in 1...tiles {
-                for start in 0..<end where least[start].isFinite {
-                    let value = longest(start, end - start)
+                for start in max(0, end - longest)..<end where least[start].isFinite {
+                    let value = slowest(start, end - start)
                     if value <= bound, least[start] + value < least[end] { (least[end], last[end]) = (least[start] + value, end - start) }
                 }
             }
@@ -74,9 +90,10 @@ struct SliceSearch {
 
     /// Equal slices, for every count: the best.
     func uniform() -> [Int] {
-        var best = (Double.infinity, [tiles])
+        var best = (Double.infinity, Array(repeating: 1, count: tiles))
         for count in 1...tiles {
             let lengths = (0..<count).map { (($0 + 1) * tiles) / count - ($0 * tiles) / count }
+            guard lengths.allSatisfy({ $0 <= longest }) else { continue }
             let value = makespan(lengths)
             if value < best.0 { best = (value, lengths) }
         }
@@ -86,87 +103,133 @@ struct SliceSearch {
     /// The exact optimum: label setting over the vectors of finish times, a label dropped where another at the same position is no later on any stage, or where even
     /// perfect overlap of the rest cannot beat the best known.
     ///
-    /// - Parameter labels: labels kept per position; with more the search drops the latest ones and the result is no longer proven.
-    func best(labels limit: Int = 400) -> Result {
-        var bestLengths = uniform()
+    /// - Parameters:
+    ///   - limit: labels kept per position; with more the search drops the latest ones and the result is no longer proven.
+    ///   - known: slices to beat; nil: the best uniform and the published ones.
+    func best(labels limit: Int = 400, known: [Int]? = nil) -> Result {
+        var bestLengths = known ?? uniform()
         var bound = makespan(bestLengths)
-        let candidate = published()
-        let value = makespan(candidate)
-        if value < bound { (bound, bestLengths) = (value, candidate) }
-        guard stages > 1, tiles > 1 else { return Result(lengths: [tiles], makespan: makespan([tiles]), exact: true) }
-
-        // Seconds by stage, start and length, computed once.
-        let width = tiles + 1
-        var table = Array(repeating: Array(repeating: 0.0, count: width * width), count: stages)
-        for stage in 0..<stages {
-            for start in 0..<tiles { for length in 1...(tiles - start) { table[stage][start * width + length] = seconds(stage, start, length) } }
+        if known == nil {
+            let candidate = published()
+            let value = makespan(candidate)
+            if value < bound { (bound, bestLengths) = (value, candidate) }
         }
-        var moves = Array(repeating: Array(repeating: 0.0, count: width), count: stages)
-        for stage in 0..<max(0, stages - 1) { for length in 1...tiles { moves[stage][length] = transfer(stage, length) } }
-        // Least seconds a stage still needs from a position, whatever the cut.
-        var rest = Array(repeating: Array(repeating: 0.0, count: width), count: stages)
-        for stage in 0..<stages {
-            for start in stride(from: tiles - 1, through: 0, by: -1) {
+        guard tiles > 1 else { return Result(lengths: bestLengths, makespan: bound, exact: true, work: 0) }
+        var state = SliceLabels(self, bound: bound)
+        let exact = state.run(labels: limit)
+        return Result(lengths: state.bestLengths ?? bestLengths, makespan: state.bound, exact: exact, work: state.work)
+    }
+}
+
+/// The labels of a slice search.
+private struct SliceLabels {
+    private let stages: Int
+    private let tiles: Int
+    private let longest: Int
+    private let width: Int
+    /// Seconds and transfers by [start x (tiles + 1) + length][stage].
+    private var seconds: [Double]
+    private var moves: [Double]
+    /// Least seconds a stage still needs from a position, whatever the cut: [position][stage].
+    private var rest: [Double]
+    /// Of every label: finish times, the label it came from and its last slice.
+    private var finish: [Double]
+    private var parent: [Int] = [-1]
+    private var length: [Int] = [0]
+    private var optimistic: [Double] = [0]
+    private var open: [[Int]]
+    private(set) var bound: Double
+    private(set) var bestLengths: [Int]?
+    private(set) var work = 0
+
+    init(_ search: SliceSearch, bound: Double) {
+        stages = search.stages
+        tiles = search.tiles
+        longest = search.longest
+        width = tiles + 1
+        self.bound = bound
+        seconds = Array(repeating: 0, count: width * width * stages)
+        moves = seconds
+        rest = Array(repeating: 0, count: width * stages)
+        for start in stride(from: tiles - 1, through: 0, by: -1) {
+            for stage in 0..<stages {
                 var least = Double.infinity
-                for length in 1...(tiles - start) { least = min(least, table[stage][start * width + length] + rest[stage][start + length]) }
-                rest[stage][start] = least
+                for length in 1...min(longest, tiles - start) {
+                    let slot = (start * width + length) * stages + stage
+                    seconds[slot] = search.seconds(stage, start, length)
+                    if stage + 1 < stages { moves[slot] = search.transfer(stage, start, length) }
+                    least = min(least, seconds[slot] + rest[(start + length) * stages + stage])
+                }
+                rest[start * stages + stage] = least
             }
         }
-        struct Label {
-            var finish: [Double]
-            var parent: Int
-            var length: Int
-            var optimistic: Double
-        }
-        var store: [Label] = [Label(finish: Array(repeating: 0, count: stages), parent: -1, length: 0, optimistic: 0)]
-        var open: [[Int]] = Array(repeating: [], count: width)
+        finish = Array(repeating: 0, count: stages)
+        open = Array(repeating: [], count: width)
         open[0] = [0]
+    }
+
+    /// - Returns: whether no label was dropped for want of room.
+    mutating func run(labels limit: Int) -> Bool {
         var exact = true
+        var next = Array(repeating: 0.0, count: stages)
         for position in 0..<tiles {
             var here = open[position]
             if here.count > limit {
-                here.sort { store[$0].optimistic < store[$1].optimistic }
+                here.sort { optimistic[$0] < optimistic[$1] }
                 here.removeLast(here.count - limit)
                 exact = false
             }
-            for index in here {
-                guard store[index].optimistic < bound - 1e-12 else { continue }
-                for length in 1...(tiles - position) {
-                    var finish = store[index].finish
-                    var arrival = 0.0
+            for label in here where optimistic[label] < bound * (1 - 1e-12) {
+                for step in 1...min(longest, tiles - position) {
+                    let end = position + step, slot = (position * width + step) * stages
+                    var arrival = 0.0, hope = 0.0
                     for stage in 0..<stages {
-                        finish[stage] = max(finish[stage], arrival) + table[stage][position * width + length]
-                        arrival = finish[stage] + moves[stage][length]
+                        next[stage] = max(finish[label * stages + stage], arrival) + seconds[slot + stage]
+                        arrival = next[stage] + moves[slot + stage]
+                        hope = max(hope, next[stage] + rest[end * stages + stage])
                     }
-                    let end = position + length
-                    var optimistic = 0.0
-                    for stage in 0..<stages { optimistic = max(optimistic, finish[stage] + rest[stage][end]) }
-                    guard optimistic < bound - 1e-12 else { continue }
+                    work += stages
+                    guard hope < bound * (1 - 1e-12) else { continue }
                     if end == tiles {
-                        bound = finish[stages - 1]
-                        var lengths = [length]
-                        var walk = index
-                        while store[walk].parent >= 0 {
-                            lengths.insert(store[walk].length, at: 0)
-                            walk = store[walk].parent
+                        bound = next[stages - 1]
+                        var lengths = [step], walk = label
+                        while parent[walk] >= 0 {
+                            lengths.append(length[walk])
+                            walk = parent[walk]
                         }
-                        bestLengths = lengths
+                        bestLengths = lengths.reversed()
                         continue
                     }
-                    let dominated = open[end].contains { other in
-                        let known = store[other].finish
-                        return (0..<stages).allSatisfy { known[$0] <= finish[$0] }
-                    }
-                    if dominated { continue }
-                    open[end].removeAll { other in
-                        let known = store[other].finish
-                        return (0..<stages).allSatisfy { finish[$0] <= known[$0] }
-                    }
-                    store.append(Label(finish: finish, parent: index, length: length, optimistic: optimistic))
-                    open[end].append(store.count - 1)
+                    guard keep(next, at: end) else { continue }
+                    finish += next
+                    parent.append(label)
+                    length.append(step)
+                    optimistic.append(hope)
+                    open[end].append(parent.count - 1)
                 }
             }
         }
-        return Result(lengths: bestLengths, makespan: bound, exact: exact)
+        return exact
+    }
+
+    /// Whether no label at the position is as early everywhere; those that are later everywhere go.
+    private mutating func keep(_ next: [Double], at end: Int) -> Bool {
+        var kept = 0
+        for index in open[end].indices {
+            let other = open[end][index]
+            var isEarlier = true, isLater = true
+            for stage in 0..<stages {
+                let known = finish[other * stages + stage]
+                if known > next[stage] { isEarlier = false } else if known < next[stage] { isLater = false }
+            }
+            work += 1
+            if isEarlier { return false }
+            if !isLater {
+                open[end][kept] = other
+                kept += 1
+            }
+        }
+        open[end].removeLast(open[end].count - kept)
+        return true
     }
 }

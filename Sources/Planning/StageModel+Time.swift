@@ -20,41 +20,53 @@ extension StageModel {
 
         for group in groups {
             let count = Double(group.count)
-            let attention = Self.choose(group.attention, perBatch), feedForward = Self.choose(group.feedForward, perBatch)
+            let attention = group.attention.isEmpty ? nil : Self.choose(group.attention, perBatch)
+            let feedForward = group.feedForward.isEmpty ? nil : Self.choose(group.feedForward, perBatch)
             // Seconds per layer and block on the site that multiplies, on others that only attend, and on the way between.
             var main = 0.0, aside = 0.0, between = 0.0
 
-            let product =
-                products(
-                    attention.parts, elements: Double(group.layer.attention.elements), touched: 1, tokens: perBatch, batches: batches,
-                    kernels: Self.attentionKernels,
-                    count: count, time: &time, hostBytes: &hostBytes)
-                + vectors(attention.site, elements: attentionElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
-            main += product
-            time.terms.attentionWeights += product * count
+            if let attention {
+                let product =
+                    products(
+                        attention.parts, elements: Double(group.layer.attention.elements), touched: 1, tokens: perBatch, batches: batches,
+                        kernels: Self.attentionKernels, count: count, time: &time, hostBytes: &hostBytes)
+                    + vectors(attention.site, elements: attentionElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
+                main += product
+                time.terms.attentionWeights += product * count
 
-            let (own, other, moved) = attend(group.layer.attention, load: load, site: attention, count: count, time: &time, hostBytes: &hostBytes)
-            main += own
-            aside += other
-            between += moved
-            time.terms.keyValue += max(own, other) * count
+                let (own, other, moved) = attend(group.layer.attention, load: load, site: attention, count: count, time: &time, hostBytes: &hostBytes)
+                main += own
+                aside += other
+                between += moved
+                time.terms.keyValue += max(own, other) * count
+                time.terms.hops += moved * count
 
-            let exchanged = (exchange(attention, hiddenMessage) + exchange(feedForward, hiddenMessage)) * batches
-            main += exchanged
-            time.terms.exchange += exchanged * count
+                let exchanged = exchange(attention, hiddenMessage) * batches
+                main += exchanged
+                time.terms.exchange += exchanged * count
+            }
+            if let feedForward {
+                let product =
+                    feedForwardProducts(
+                        group.layer.feedForward, feedForward, load: load, perBatch: perBatch, batches: batches, count: count, time: &time,
+                        hostBytes: &hostBytes)
+                    + vectors(
+                        feedForward.site, elements: feedForwardElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
+                main += product
+                time.terms.feedForward += product * count
 
-            let expert = group.layer.feedForward
-            let product2 =
-                feedForwardProducts(
-                    expert, feedForward, load: load, perBatch: perBatch, batches: batches, count: count, time: &time, hostBytes: &hostBytes)
-                + vectors(feedForward.site, elements: feedForwardElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
-            main += product2
-            time.terms.feedForward += product2 * count
-
-            let hop = hopSeconds(from: attention.site, to: feedForward.site, bytes: hiddenMessage) * batches
-            between += hop
-            time.terms.hops += (hop + moved) * count
-            if hiddenOnHost && batches > 1, let first = attention.site.first, let link = hardware.devices[devices[first]].profile.link {
+                let exchanged = exchange(feedForward, hiddenMessage) * batches
+                main += exchanged
+                time.terms.exchange += exchanged * count
+            }
+            if let attention, let feedForward {
+                let hop = hopSeconds(from: attention.site, to: feedForward.site, bytes: hiddenMessage) * batches
+                between += hop
+                time.terms.hops += hop * count
+            }
+            if hiddenOnHost && batches > 1, let first = (attention ?? feedForward)?.site.first,
+                let link = hardware.devices[devices[first]].profile.link
+            {
                 let bytes = load.tokens * hidden * Self.hiddenBytes
                 time.receiving[first] += count * bytes / link.toDevice
                 time.sending[first] += count * bytes / link.fromDevice
@@ -64,7 +76,9 @@ extension StageModel {
             time.chain += count * (longest + (main + aside + between - longest) / batches)
         }
         for transition in transitions {
-            let from = Self.choose(groups[transition.from].feedForward, perBatch), to = Self.choose(groups[transition.to].attention, perBatch)
+            let last = groups[transition.from], next = groups[transition.to]
+            let from = Self.choose(last.feedForward.isEmpty ? last.attention : last.feedForward, perBatch)
+            let to = Self.choose(next.attention.isEmpty ? next.feedForward : next.attention, perBatch)
             let hop = hopSeconds(from: from.site, to: to.site, bytes: hiddenMessage) * batches * Double(transition.count)
             time.terms.hops += hop
             time.chain += hop

@@ -44,6 +44,7 @@ struct StageModel: Sendable {
         var bulk: (fromTokens: Double, device: Int, source: Source)?
     }
 
+    /// Layers alike. At a stage's ends one of the two modules may be in the neighbouring stage: then it has no variants.
     struct Group: Sendable {
         var count: Int
         var layer: LayerShape
@@ -102,19 +103,21 @@ struct StageModel: Sendable {
         var counts: [[Int]: Int] = [:]
         var runOf: [Int] = []
         for (index, run) in shape.runs.enumerated() { runOf += Array(repeating: index, count: run.count) }
-        var lastPlacements: (ModulePlacement, ModulePlacement, Int, Int)?
+        var lastPlacements: (ModulePlacement?, ModulePlacement?, Int, Int)?
+        let modules = stage.modules
         for layer in stage.layers {
-            guard runOf.indices.contains(layer), let a = attention[layer], let f = feedForward[layer] else {
-                throw PlanProblem("layer \(layer) has no attention or feed-forward placement in its stage")
-            }
+            let a = attention[layer], f = feedForward[layer]
+            guard runOf.indices.contains(layer), (a != nil) == modules.contains(2 * layer), (f != nil) == modules.contains(2 * layer + 1),
+                a != nil || f != nil
+            else { throw PlanProblem("layer \(layer) has no attention or feed-forward placement in its stage") }
             let group: Int
-            if let last = lastPlacements, last.0.shards == a.shards, last.1.shards == f.shards, last.2 == runOf[layer] {
+            if let last = lastPlacements, last.0?.shards == a?.shards, last.1?.shards == f?.shards, last.2 == runOf[layer] {
                 group = last.3
             } else {
                 let layerShape = shape.runs[runOf[layer]].layer
-                let key = Key(
-                    run: runOf[layer], attention: try variants(a, units: layerShape.attention.keyValueHeadCount),
-                    feedForward: try variants(f, units: layerShape.feedForward.units))
+                var key = Key(run: runOf[layer], attention: [], feedForward: [])
+                if let a { key.attention = try variants(a, units: layerShape.attention.keyValueHeadCount) }
+                if let f { key.feedForward = try variants(f, units: layerShape.feedForward.units) }
                 if let found = known[key] {
                     group = found
                 } else {

@@ -2,7 +2,7 @@ public import Checkpoints
 
 /// Where every weight, every KV block and every multiplication goes. Plain data: the planner writes it, the executor obeys it.
 ///
-/// Invariant (`validate`): in every replica the stages cover all layers once and in order, and each module's shards cover the module exactly once.
+/// Invariant (`PlanCheck`): in every replica the stages cover all modules of all layers once and in order, and each module's shards cover the module exactly once.
 public struct Plan: Sendable, Codable, Equatable {
     /// Version of this format; readers refuse others.
     public static let currentVersion = 1
@@ -118,7 +118,7 @@ public struct SliceTable: Sendable, Codable, Equatable {
     }
 }
 
-/// Consecutive layers on one machine, shared by one or more of its devices.
+/// Consecutive layers on one machine, shared by one or more of its devices. The first may lack its attention and the last its feed-forward (`Stage+Modules.swift`).
 public struct Stage: Sendable, Codable, Equatable {
     public var machine: MachineID
     /// First layer and one past the last.

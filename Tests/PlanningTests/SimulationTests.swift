@@ -78,7 +78,7 @@ struct SimulationTests {
             model.stages[stage].time(
                 .prefill(sequences: 1, tokens: Double(64 * length), after: Double(64 * start), wantsLogits: start + length == 16)
             ).seconds
-        } transfer: { stage, length in
+        } transfer: { stage, _, length in
             model.boundarySeconds(stage, tokens: Double(64 * length))
         }
         #expect(isClose(report.firstToken[0], search.makespan(table.slices.map { $0 / 64 })))

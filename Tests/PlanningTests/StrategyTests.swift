@@ -67,6 +67,23 @@ struct StrategyTests {
             let bound = LayerSplit.leastBottleneck(seconds, layers: layers)
             #expect(bound.map { abs($0 - leastBottleneck) < 1e-12 } ?? (leastBottleneck == .infinity))
             if let bound { #expect(LayerSplit.leastSum(seconds, layers: layers, bound: bound)?.bottleneck ?? .infinity <= bound) }
+            #if CBC
+                // The same as an integer program: layers and use of each node.
+                var program = LinearProgram(cost: Array(repeating: 0, count: 2 * nodes))
+                program.rows.append(.init(coefficients: (0..<2 * nodes).map { $0 < nodes ? 1 : 0 }, bound: Double(layers), isEquality: true))
+                for node in 0..<nodes {
+                    let most = seconds[node].lastIndex { $0.isFinite } ?? 0
+                    let fixed = most > 1 ? 2 * seconds[node][1] - seconds[node][2] : 0
+                    program.cost[node] = most > 0 ? seconds[node][1] - fixed : 0
+                    program.cost[nodes + node] = fixed
+                    var row = Array(repeating: 0.0, count: 2 * nodes)
+                    (row[node], row[nodes + node]) = (1, -Double(most))
+                    program.rows.append(.init(coefficients: row, bound: 0))
+                    program.rows.append(.init(coefficients: (0..<2 * nodes).map { $0 == nodes + node ? 1 : 0 }, bound: 1))
+                }
+                let integer = ProgramSolver.cbc(program, integers: Set(0..<2 * nodes))?.objective ?? .infinity
+                #expect(integer == leastSum || abs(integer - leastSum) < 1e-6)
+            #endif
         }
     }
 
@@ -84,7 +101,7 @@ struct StrategyTests {
                 seconds: { stage, start, length in
                     fixed + speed[stage] * Double(length) + grow[stage] * Double(length) * (Double(start) + Double(length) / 2)
                 },
-                transfer: { _, length in link * Double(length) })
+                transfer: { _, _, length in link * Double(length) })
             var least = Double.infinity
             for mask in 0..<(1 << (tiles - 1)) {
                 var lengths: [Int] = [], run = 1
