@@ -33,7 +33,21 @@ public struct Explanation {
     }
 
     public var text: String {
-        [headline, placement, memories, steps, leftOut, rejected].filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
+        [headline, placement, memories, steps, rates, leftOut, rejected].filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
+    }
+
+    /// Where the rates come from: measurements, or estimates of what can be attained.
+    var rates: String {
+        func names(_ chosen: (DeviceProfile) -> Bool) -> String {
+            let found = problem.hardware.devices.map(\.profile).filter(chosen).map(\.name)
+            return found.indices.filter { !found[..<$0].contains(found[$0]) }.map { found[$0] }.joined(separator: ", ")
+        }
+        func isEstimate(_ device: DeviceProfile) -> Bool { device.origin == .declared && device.source.hasSuffix(CatalogueDevice.estimate) }
+        let kinds = [
+            ("measured", names { $0.origin == .measured }), ("own figures", names { $0.origin == .declared && !isEstimate($0) }),
+            (CatalogueDevice.estimate, names(isEstimate)),
+        ]
+        return kinds.filter { !$0.1.isEmpty }.map { "rates of \($0.1): \($0.0)" }.joined(separator: "\n")
     }
 
     /// Machines, devices, layers, shares.

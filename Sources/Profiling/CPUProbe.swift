@@ -40,7 +40,9 @@ struct CPUProbe: DeviceProbe {
         result.device.readBytesPerSecond = result.memory.last?.bytesPerSecond ?? 1e9
         let timer = StepTimer(cpu: cpu)
         result.device.launch = timer.launch(budget: clock.seconds * 0.003)
-        let series = ProductSeries(cpu: cpu, coldBytes: coldBytes)
+        // A moment suffices for small buffers alone.
+        let isShort = seconds < 2
+        let series = ProductSeries(cpu: cpu, columns: isShort ? 1024 : 4096, coldBytes: coldBytes, mostTokens: isShort ? 128 : 2048)
         if let series {
             series.select(.q4_0)
             result.device.launch = series.launch(least: result.device.launch, budget: clock.seconds * 0.015)

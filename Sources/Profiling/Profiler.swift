@@ -82,7 +82,9 @@ public struct Profiler {
     private func probes(_ topology: MachineTopology) -> [any DeviceProbe] {
         let caches = topology.caches.filter { $0.level >= 3 }.reduce(0) { $0 + $1.bytes.multipliedReportingOverflow(by: $1.instances).partialValue }
         // Four times the last level's caches, and no more than an eighth of what is free.
-        let cold = max(16 << 20, min(max(192 << 20, 4 * min(caches, 1 << 32)), topology.memoryAvailable / 8))
+        let wanted = min(max(192 << 20, 4 * min(caches, 1 << 32)), topology.memoryAvailable / 8)
+        // Filling buffers takes time too: a measurement of a moment makes do with what its caches may hold.
+        let cold = max(16 << 20, min(wanted, Int(seconds * 100e6)))
         return [
             CPUProbe(
                 processor: topology.processor, workers: threads ?? topology.workers, instructionSet: instructionSet, coldBytes: cold,
