@@ -9,12 +9,18 @@ struct FlexGenProgram {
     let layers: Int
     /// GPUs that share the machine's memory, processor and disk.
     let sharing: Int
+    /// Stages of the pipeline: as many blocks are in flight, each streaming a stage's weights for itself.
+    let stages: Int
     private let device: DeviceProfile
     private let link: DeviceLink
     private let host: Hardware.Memory
     private let disk: Hardware.Memory?
     private let cpu: DeviceProfile?
     private let tables: NodeTables
+
+    /// Rows of a program: where hidden states live, and what memories hold.
+    static let hiddenRow = 3
+    static let memoryRows = 4..<7
 
     /// Seconds of a layer's products for one micro-batch.
     struct Products {
@@ -23,7 +29,7 @@ struct FlexGenProgram {
     }
 
     /// nil for a device that cannot stream.
-    init?(problem: Problem, gpu: Int, layers: Int, sharing: Int) {
+    init?(problem: Problem, gpu: Int, layers: Int, sharing: Int, stages: Int = 1) {
         let hardware = problem.hardware
         let machine = hardware.devices[gpu].machine
         guard let link = hardware.devices[gpu].profile.link else { return nil }
@@ -31,6 +37,7 @@ struct FlexGenProgram {
         self.gpu = gpu
         self.layers = layers
         self.sharing = sharing
+        self.stages = stages
         self.link = link
         device = hardware.devices[gpu].profile
         host = hardware.memories[hardware.hosts[machine]]
@@ -53,8 +60,8 @@ struct FlexGenProgram {
     /// The program for a geometry: variables are the nine shares (weights, cache and hidden states on GPU, host and disk), then seconds of prefill and of one decode round, per layer
     /// and block. nil where not even the working buffers fit.
     ///
-    /// - Parameter hiddenPlace: the variable (6, 7 or 8) of the one memory that hidden states live in.
-    func program(batch: Int, batches: Int, hiddenPlace: Int, products: Products) -> LinearProgram? {
+    /// The row `hiddenRow` puts hidden states on the GPU; the caller may name another place for them.
+    func program(batch: Int, batches: Int, products: Products) -> LinearProgram? {
         let hardware = problem.hardware, shape = problem.shape
         let block = Double(batch * batches), size = Double(batch)
         let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
@@ -110,13 +117,16 @@ struct FlexGenProgram {
             // Few micro-batches overlap computing and attending less: the rest of the smaller one is added.
             let overlap = zip(compute, processor).map { $0 + $1 / Double(batches) }
             let other = zip(compute, processor).map { $0 / Double(batches) + $1 }
-            return [overlap, other, receive, send, memory, diskRead, diskWrite].filter { $0.contains { $0 != 0 } }
+            let rows = [overlap, other, receive, send, memory, diskRead, diskWrite].filter { $0.contains { $0 != 0 } }
+            guard stages > 1 else { return rows }
+            // A micro-batch passes through all stages before its next token, and every stage streams its weights meanwhile.
+            return rows + rows.map { row in row.enumerated().map { $1 * Double(stages) / ($0 < 3 ? 1 : Double(batches)) } }
         }
         var program = LinearProgram(cost: Array(repeating: 0, count: 9) + [1, max(0, output - 1)])
         for group in 0..<3 {
             program.rows.append(.init(coefficients: (0..<11).map { $0 / 3 == group && $0 < 9 ? 1 : 0 }, bound: 1, isEquality: true))
         }
-        program.rows.append(.init(coefficients: (0..<11).map { $0 == hiddenPlace ? 1 : 0 }, bound: 1, isEquality: true))
+        program.rows.append(.init(coefficients: (0..<11).map { $0 == 6 ? 1 : 0 }, bound: 1, isEquality: true))
         let depth = Double(layers)
         let tokens = MemoryModel.stepTokens(BlockGeometry(microBatchSize: batch, microBatchCount: batches), promptTokens: prompt)
         let working = MemoryModel.working(shape, tokens: tokens, sequences: size, logits: true)

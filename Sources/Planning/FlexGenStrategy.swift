@@ -20,6 +20,21 @@ struct FlexGenStrategy {
         /// Per layer for the whole output of a block.
         var seconds: Double { solution.objective }
         var secondsPerSequence: Double { seconds / Double(batch * batches) }
+
+        var policy: FlexGenModel.Policy {
+            FlexGenModel.Policy(
+                batch: batch, batches: batches, weights: Array(shares[0..<3]), cache: Array(shares[3..<6]), hidden: Array(shares[6..<9]))
+        }
+
+        /// Solves again with less room in each place (bytes); false where nothing fits any more.
+        mutating func tighten(by excess: [Double]) -> Bool {
+            for (place, bytes) in excess.enumerated() where bytes > 0 {
+                program.rows[FlexGenProgram.memoryRows.lowerBound + place].bound -= bytes * 1.02
+            }
+            guard let found = ProgramSolver.solve(program) else { return false }
+            solution = found
+            return true
+        }
     }
 
     /// Geometries realised as shards and evaluated.
@@ -41,43 +56,66 @@ struct FlexGenStrategy {
 
     private func pipeline(_ gpus: [Int]) -> [Evaluation] {
         guard !deadline.passed else { return [] }
-        let counts = Realiser.apportion(gpus.map { _ in 1 }, units: problem.shape.layerCount, grain: 1)
         // The tightest stage decides the policy of all: equal shares on every stage.
-        let tight =
-            gpus.indices.min { a, b in
-                memory(gpus[a]) < memory(gpus[b])
-            } ?? 0
+        let tight = gpus.indices.min { memory(gpus[$0]) < memory(gpus[$1]) } ?? 0
         let sharing = gpus.count { problem.hardware.devices[$0].machine == problem.hardware.devices[gpus[tight]].machine }
-        let choices = choose(gpu: gpus[tight], layers: counts.max() ?? 1, stages: gpus.count, sharing: sharing)
+        let layers = (problem.shape.layerCount + gpus.count - 1) / gpus.count
+        let choices = choose(gpu: gpus[tight], layers: layers, stages: gpus.count, sharing: sharing)
         var found: [Evaluation] = []
         for var choice in choices.prefix(Self.realised) {
             choice.solution = ProgramSolver.confirmed(choice.solution, choice.program) ?? choice.solution
-            var next = 0
-            var stages: [StageDraft] = []
-            for (gpu, count) in zip(gpus, counts) {
-                stages.append(stage(choice, gpu: gpu, layers: next..<next + count))
-                next += count
-            }
-            let block = BlockGeometry(microBatchSize: choice.batch, microBatchCount: choice.batches)
-            let plan = problem.realiser.plan([ReplicaDraft(stages: stages, block: block, sequences: choice.batch * choice.batches)])
-            if let evaluation = try? problem.evaluate(plan, strategy: Strategy.flexgen.rawValue, note: note(choice, plan)) {
+            // Whole heads and columns may take a little more than shares: the program again with so much less room.
+            for _ in 0..<4 {
+                guard let evaluation = evaluate(choice.policy, gpus: gpus) else { break }
                 found.append(evaluation)
+                guard !evaluation.fits, choice.tighten(by: excess(evaluation, sharing: sharing)) else { break }
+                found.removeLast()
             }
         }
         return found
     }
 
+    /// A policy as shards on a pipeline of equal layer counts over these GPUs; nil where it cannot be evaluated.
+    func evaluate(_ policy: FlexGenModel.Policy, gpus: [Int]) -> Evaluation? {
+        let counts = Realiser.apportion(gpus.map { _ in 1 }, units: problem.shape.layerCount, grain: 1)
+        var next = 0
+        var stages: [StageDraft] = []
+        for (gpu, count) in zip(gpus, counts) where count > 0 {
+            stages.append(stage(policy, gpu: gpu, layers: next..<next + count))
+            next += count
+        }
+        let block = BlockGeometry(microBatchSize: policy.batch, microBatchCount: policy.batches)
+        let plan = problem.realiser.plan([ReplicaDraft(stages: stages, block: block, sequences: policy.batch * policy.batches)])
+        return try? problem.evaluate(plan, strategy: Strategy.flexgen.rawValue, note: note(policy, plan))
+    }
+
+    /// Bytes above capacity on GPU, host and disk, at most over all machines; per GPU where several share a machine.
+    private func excess(_ evaluation: Evaluation, sharing: Int) -> [Double] {
+        var excess = [0.0, 0.0, 0.0]
+        for use in evaluation.prediction.memory {
+            let memory = problem.hardware.memories[use.memory.rawValue]
+            let place = memory.kind == .gpu ? 0 : memory.kind == .host ? 1 : 2
+            excess[place] = max(excess[place], Double(use.bytes - (use.capacity ?? Int.max)) / (place == 0 ? 1 : Double(sharing)))
+        }
+        return excess
+    }
+
     private func memory(_ gpu: Int) -> Int { problem.hardware.memories[problem.hardware.devices[gpu].memory].capacity }
 
     /// Nominal shares and what whole heads and columns make of them.
-    private func note(_ choice: Choice, _ plan: Plan) -> String {
-        func percent(_ range: Range<Int>) -> String { choice.shares[range].map { Text.fixed($0 * 100, 0) }.joined(separator: "/") }
-        var bytes: [PlannedMemory.Kind: Double] = [:]
-        for use in problem.memoryModel.uses(of: plan) { bytes[problem.hardware.memories[use.key].kind, default: 0] += use.value.weights }
-        let all = max(1, bytes.values.reduce(0, +))
-        let realised = [PlannedMemory.Kind.gpu, .host, .disk].map { Text.fixed((bytes[$0] ?? 0) / all * 100, 0) }.joined(separator: "/")
+    private func note(_ policy: FlexGenModel.Policy, _ plan: Plan) -> String {
+        func percent(_ shares: [Double]) -> String { shares.map { Text.fixed($0 * 100, 0) }.joined(separator: "/") }
+        var bytes: [PlannedMemory.Kind: (weights: Double, cache: Double)] = [:]
+        for use in problem.memoryModel.uses(of: plan) {
+            let kind = problem.hardware.memories[use.key].kind, before = bytes[kind] ?? (0, 0)
+            bytes[kind] = (before.weights + use.value.weights, before.cache + use.value.keyValue)
+        }
+        func realised(_ key: (Double, Double) -> Double) -> String {
+            let all = max(1, bytes.values.reduce(0) { $0 + key($1.weights, $1.cache) })
+            return percent([PlannedMemory.Kind.gpu, .host, .disk].map { key(bytes[$0]?.weights ?? 0, bytes[$0]?.cache ?? 0) / all })
+        }
         return
-            "block \(choice.batch) x \(choice.batches), weights \(percent(0..<3)) % (realised \(realised)), KV \(percent(3..<6)) %, hidden states \(percent(6..<9)) % on GPU/host/disk"
+            "block \(policy.batch) x \(policy.batches), weights \(percent(policy.weights)) % (realised \(realised { a, _ in a })), KV \(percent(policy.cache)) % (realised \(realised { _, b in b })), hidden states \(percent(policy.hidden)) % on GPU/host/disk"
     }
 
     // MARK: Geometries
@@ -88,7 +126,7 @@ struct FlexGenStrategy {
         if problem.objective == .latency || problem.objective == .timeToFirstToken { most = problem.togetherSequences }
         var geometries = FlexGenModel.geometries(mostSequences: most, mostBatches: 64).filter { stages == 1 || $0.1 >= min(stages, most) }
         if problem.objective == .latency || problem.objective == .timeToFirstToken { geometries = [(most, 1)] }
-        guard let programs = FlexGenProgram(problem: problem, gpu: gpu, layers: layers, sharing: sharing) else { return [] }
+        guard let programs = FlexGenProgram(problem: problem, gpu: gpu, layers: layers, sharing: sharing, stages: stages) else { return [] }
         var products: [Int: FlexGenProgram.Products] = [:]
         var known: [[Int]: Choice?] = [:]
         func rate(_ batch: Int, _ batches: Int) -> Double {
@@ -98,13 +136,14 @@ struct FlexGenStrategy {
             let costs = products[batch] ?? programs.products(batch: batch)
             products[batch] = costs
             var best: Choice?
-            // Hidden states live in one place: on the GPU, or on the host where there are several micro-batches.
-            for place in batches > 1 ? [6, 7] : [6] {
-                guard let program = programs.program(batch: batch, batches: batches, hiddenPlace: place, products: costs),
-                    let solution = ProgramSolver.solve(program)
-                else { continue }
-                let choice = Choice(batch: batch, batches: batches, solution: solution, program: program)
-                if choice.seconds < best?.seconds ?? .infinity { best = choice }
+            if var program = programs.program(batch: batch, batches: batches, products: costs) {
+                // Hidden states live in one place: on the GPU, or on the host where there are several micro-batches.
+                for place in batches > 1 ? [6, 7] : [6] {
+                    program.rows[FlexGenProgram.hiddenRow].coefficients = (0..<11).map { $0 == place ? 1 : 0 }
+                    guard let solution = ProgramSolver.solve(program) else { continue }
+                    let choice = Choice(batch: batch, batches: batches, solution: solution, program: program)
+                    if choice.seconds < best?.seconds ?? .infinity { best = choice }
+                }
             }
             known[[batch, batches]] = .some(best)
             return best.map { 1 / $0.secondsPerSequence } ?? 0
@@ -120,7 +159,7 @@ struct FlexGenStrategy {
 
     // MARK: Realising
 
-    private func stage(_ choice: Choice, gpu: Int, layers: Range<Int>) -> StageDraft {
+    private func stage(_ policy: FlexGenModel.Policy, gpu: Int, layers: Range<Int>) -> StageDraft {
         let hardware = problem.hardware
         let machine = hardware.devices[gpu].machine
         let own = hardware.devices[gpu].memory, host = hardware.hosts[machine]
@@ -129,13 +168,13 @@ struct FlexGenStrategy {
         // The GPU multiplies every part; attention runs on the processor where there is one.
         let attending = hardware.cpus[machine].flatMap { hardware.devices[$0].excluded ? nil : $0 } ?? gpu
         // Rounded down on the GPU, so that what was planned to fit does.
-        let parts = (0..<3).filter { choice.shares[$0] > 1e-6 }.map { PartDraft(choice.shares[$0], home: homes[$0], device: gpu) }
-        let cache = (0..<3).filter { choice.shares[3 + $0] > 1e-6 }.map {
+        let parts = (0..<3).filter { policy.weights[$0] > 1e-6 }.map { PartDraft(policy.weights[$0], home: homes[$0], device: gpu) }
+        let cache = (0..<3).filter { policy.cache[$0] > 1e-6 }.map {
             KeyValueDraft(
-                share: choice.shares[3 + $0], bySequence: true, memory: homes[$0], device: $0 == 0 ? gpu : attending,
-                bulk: $0 == 0 ? nil : (choice.batch + 1, gpu))
+                share: policy.cache[$0], bySequence: true, memory: homes[$0], device: $0 == 0 ? gpu : attending,
+                bulk: $0 == 0 ? nil : (policy.batch + 1, gpu))
         }
-        let hidden = choice.shares[6] >= 0.5 ? own : host
+        let hidden = policy.hidden[0] >= 0.5 ? own : host
         return StageDraft(
             machine: machine, layers: layers, plans: plans(parts, layers.count), output: [PartDraft(1, home: own, device: gpu)], embeddingHome: host,
             keyValue: cache,

@@ -2,9 +2,6 @@ import Plans
 
 /// Time to the first tokens: orders, modules, groups and slices together.
 extension HPipeStrategy {
-    /// Work of one search, in evaluated (stage, slice) pairs, and of the proof after it.
-    static let searchWork = 6_000_000
-    static let proofWork = 1_500_000
     /// Pipelines that are polished and evaluated as plans.
     static let kept = 4
 
@@ -59,7 +56,7 @@ extension HPipeStrategy {
     /// going through all distributions, as far as the work for it lasts.
     func joint(_ costs: PipelineCosts) -> Outcome {
         let prompt = max(1, Int(problem.workload.meanPrompt.rounded()))
-        let pipelines = Self.groupings(problem.togetherSequences).map {
+        let pipelines = (takesGroups ? Self.groupings(problem.togetherSequences) : [1]).map {
             SlicedPipeline(costs: costs, groups: $0, prompt: prompt, mostTiles: $0 == 1 ? 32 : 16)
         }
         let least = pipelines.map { $0.least() }
@@ -96,19 +93,19 @@ extension HPipeStrategy {
         var open: [(bound: Double, pipeline: Int, order: [Int])] = []
         for entry in queue where entry.bound < best * (1 - 1e-12) {
             open.append(entry)
-            guard work < Self.searchWork, !deadline.passed else { continue }
+            guard work < searchWork, !deadline.passed else { continue }
             let pipeline = pipelines[entry.pipeline]
             guard let start = pipeline.bound(entry.order, least[entry.pipeline]),
                 let candidate = pipeline.uniform(entry.order, start.bounds, most: 16)
             else { continue }
-            note(pipeline, pipeline.improved(candidate, limit: Self.searchWork / 20))
+            note(pipeline, pipeline.improved(candidate, limit: searchWork / 20))
         }
         // Slices of the best in full, and moves again.
         found.sort { $0.candidate.seconds < $1.candidate.seconds }
         for index in found.indices.prefix(Self.kept) where !deadline.passed {
             for _ in 0..<4 {
                 let pipeline = found[index].pipeline, before = found[index].candidate
-                let polished = pipeline.improved(pipeline.sliced(before, labels: 60).candidate, limit: Self.searchWork / 20)
+                let polished = pipeline.improved(pipeline.sliced(before, labels: 60).candidate, limit: searchWork / 20)
                 guard polished.seconds < before.seconds * (1 - 1e-12) else { break }
                 found[index].candidate = polished
             }
@@ -116,7 +113,7 @@ extension HPipeStrategy {
         found.sort { $0.candidate.seconds < $1.candidate.seconds }
         guard var leader = found.first else { return Outcome(found: [], floor: 0) }
         // The proof, order by order, as long as its work lasts.
-        let end = work + Self.proofWork
+        let end = work + proofWork
         for entry in open where entry.bound < leader.candidate.seconds * (1 - 1e-12) {
             guard work < end, !deadline.passed else {
                 floor = min(floor, entry.bound)
@@ -124,9 +121,8 @@ extension HPipeStrategy {
             }
             let pipeline = pipelines[entry.pipeline]
             var candidate = leader.candidate
-            if !pipeline.finish(entry.order, least[entry.pipeline], best: &candidate, limit: max(1000, end - work)) {
-                floor = min(floor, entry.bound)
-            }
+            floor = min(
+                floor, max(entry.bound, pipeline.finish(entry.order, least[entry.pipeline], best: &candidate, limit: max(1000, end - work))))
             if candidate.seconds < leader.candidate.seconds {
                 leader = (pipeline, candidate)
                 found.insert(leader, at: 0)

@@ -8,6 +8,11 @@ import Plans
 struct HPipeStrategy {
     let problem: Problem
     let deadline: Deadline
+    /// Whether a batch may go in groups of sequences besides slices of tokens; the paper cuts along tokens alone.
+    var takesGroups = true
+    /// Work of one search, in evaluated (stage, slice) pairs, and of the proof after it: results do not depend on the machine's speed.
+    var searchWork = 6_000_000
+    var proofWork = 1_500_000
 
     /// Sequences of devices that are gone through, times modules squared: beyond it orders are sampled.
     static let orderWork = 60_000_000

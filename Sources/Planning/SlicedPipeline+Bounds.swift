@@ -131,25 +131,26 @@ extension SlicedPipeline {
 
     /// Goes through every distribution of modules of an order whose bound is below the best known, and replaces it where one is better.
     ///
-    /// - Returns: whether the order is finished: nothing better is left in it.
-    func finish(_ order: [Int], _ least: [Least], best: inout Candidate, limit: Int) -> Bool {
+    /// - Returns: what nothing unresolved in the order can be below; infinity where nothing better is left in it.
+    func finish(_ order: [Int], _ least: [Least], best: inout Candidate, limit: Int) -> Double {
         let suffixes = suffixes(order, least), stages = order.count
         let end = work + limit
-        var exact = true
+        var floor = Double.infinity
         var bounds = Array(repeating: 0, count: stages + 1)
         func visit(_ stage: Int, _ head: Double) {
             guard work < end else {
-                exact = false
+                floor = min(floor, suffixes[0].bound[0])
                 return
             }
             work += 1
             let first = bounds[stage], device = order[stage]
             if stage == stages - 1 {
                 bounds[stages] = costs.moduleCount
-                guard costs.fits(rooms[device], first, costs.moduleCount), bound(order, bounds) < best.seconds * (1 - 1e-12) else { return }
-                guard let start = uniform(order, bounds, most: 8) else { return }
-                let (found, isExact) = sliced(start, labels: 400)
-                if !isExact { exact = false }
+                guard costs.fits(rooms[device], first, costs.moduleCount) else { return }
+                let least = bound(order, bounds)
+                guard least < best.seconds * (1 - 1e-12), let start = uniform(order, bounds, most: 8) else { return }
+                let (found, isExact) = sliced(start, labels: 1200)
+                if !isExact { floor = min(floor, least) }
                 if found.seconds < best.seconds * (1 - 1e-12) { best = found }
                 return
             }
@@ -169,6 +170,6 @@ extension SlicedPipeline {
             }
         }
         visit(0, 0)
-        return exact
+        return floor
     }
 }

@@ -257,7 +257,7 @@ final class SlicedPipeline {
             if found.makespan < best.seconds { (best.slices, best.seconds) = (found.lengths, found.makespan) }
             return (best, found.exact)
         }
-        guard tiles <= 9 else { return (best, false) }
+        guard tiles <= 12 else { return (best, false) }
         for mask in 0..<(1 << (tiles - 1)) {
             var slices: [Int] = [], run = 1
             for bit in 0..<(tiles - 1) {

@@ -1,3 +1,5 @@
+import Models
+import Plans
 import Testing
 
 @testable import Planning
@@ -96,6 +98,42 @@ struct FlexGenTests {
             }
             let found = model.search(capacities: capacities, mostSequences: 288, mostBatches: 12, variant: variant)
             #expect((found?.times.throughput ?? 0) >= 0.99 * best)
+        }
+    }
+
+    // MARK: Realised
+
+    static let host = [
+        Fixtures.cpu(bandwidth: 50e9, operations: 5e11),
+        Fixtures.device(15, bandwidth: 2.4e11, operations: 2e13, link: 12e9),
+    ]
+
+    /// What does not fit as whole heads and columns is solved again with less room: as many machines hold as many times the model, and a pipeline over them is worth its machines.
+    @Test(arguments: [1, 4]) func pipelinesOverMachinesFitAndGain(count: Int) throws {
+        let machines = (0..<count).map { Fixtures.machine("m\($0)", gibibytes: 208, Self.host, disk: 1400) }
+        let network = NetworkProfile(standard: LinkProfile(bytesPerSecond: 2.5e9, latency: 1e-4))
+        let problem = try Fixtures.problem(
+            machines, Fixtures.shape("OPT-175B"), prompt: 512, output: 32, batch: 1024, objective: .throughput, network: network)
+        let found = try #require(Strategy.flexgen.search(problem, deadline: Deadline(seconds: 60)).first)
+        #expect(found.fits && found.plan.replicas[0].stages.count == count)
+        let rate = try #require(found.prediction.throughputTokensPerSecond)
+        #expect(count == 1 ? rate > 0.3 && rate < 2 : rate > 4)
+        #expect(found.note.contains("realised"))
+    }
+
+    /// A policy somebody else chose, priced by our model as it would be realised; never better than the search's where it fits.
+    @Test func policiesOfOthersCanBePriced() throws {
+        let problem = try Fixtures.problem(
+            [Fixtures.machine("m", gibibytes: 208, Self.host, disk: 1400)], Fixtures.shape("OPT-30B"), prompt: 512, output: 32, batch: 1024,
+            objective: .throughput)
+        let strategy = FlexGenStrategy(problem: problem, deadline: Deadline(seconds: 60))
+        let gpu = problem.hardware.gpus[0]
+        let deepSpeed = FlexGenModel.Policy(batch: 8, batches: 1, weights: [0, 1, 0], cache: [1, 0, 0], hidden: [1, 0, 0])
+        let best = try #require(Strategy.ranked(strategy.search()).first)
+        for policy in [Self.published, deepSpeed] {
+            let found = try #require(strategy.evaluate(policy, gpus: [gpu]))
+            #expect(PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+            if found.fits { #expect(best.score <= found.score) }
         }
     }
 }
