@@ -41,12 +41,13 @@ public struct BlockPool: Sendable {
     private var newest: Int32 = -1
     private var cachedCount = 0
 
-    init(blockCount: Int, blockTokens: Int) {
+    /// - Parameter remembers: whether `register` will be used; without it nothing is kept of contents.
+    init(blockCount: Int, blockTokens: Int, remembers: Bool) {
         self.blockTokens = blockTokens
         blocks = [Block](repeating: Block(), count: blockCount)
-        tokens = [Int32](repeating: 0, count: blockCount * blockTokens)
+        tokens = [Int32](repeating: 0, count: remembers ? blockCount * blockTokens : 0)
         blank = [Int32]((0..<Int32(blockCount)).reversed())
-        registered.reserveCapacity(blockCount)
+        if remembers { registered.reserveCapacity(blockCount) }
     }
 
     public var count: Int { blocks.count }

@@ -35,6 +35,20 @@ struct ScheduledSequence: Sendable {
         nextLogits = max(0, min(request.logitsFrom ?? promptCount - 1, promptCount - 1))
     }
 
+    /// A generated token, which the next step computes.
+    mutating func append(_ token: Int32) {
+        precondition(isComputed, "complete the step first")
+        precondition(tokens.count - promptCount < maximumTokens, "more tokens than were asked for")
+        tokens.append(token)
+    }
+
+    /// A step with so many of its tokens was run.
+    mutating func complete(_ count: Int) {
+        scheduled -= count
+        computed += count
+        if !hasEnded { nextLogits = max(nextLogits, computed) }
+    }
+
     /// Tokens that no step has brought yet.
     var remaining: Int { tokens.count - computed - scheduled }
 

@@ -11,7 +11,7 @@ extension Scheduler {
         scheduleDecodes(&budget)
         schedulePrefills(&budget)
         admit(&budget)
-        guard !flights[newest].step.entries.isEmpty else {
+        guard !flights[newest].shares.isEmpty else {
             newest = (newest + flights.count - 1) % flights.count
             return false
         }
@@ -27,21 +27,18 @@ extension Scheduler {
         lastCompleted = (newest + flights.count - inFlightCount + 1) % flights.count
         inFlightCount -= 1
         if flights[lastCompleted].decodes { decodingFlights -= 1 }
-        for entry in flights[lastCompleted].sequences.indices {
-            let index = flights[lastCompleted].sequences[entry]
-            let count = flights[lastCompleted].step.entries[entry].tokens.count
+        for entry in 0..<flights[lastCompleted].shares.count {
+            let (index, count) = (flights[lastCompleted].shares[entry].sequence, flights[lastCompleted].shares[entry].tokens)
             statistics.computedTokens += count
-            sequences[index].scheduled -= count
-            sequences[index].computed += count
+            sequences[index].complete(count)
             if sequences[index].hasEnded {
                 if sequences[index].scheduled == 0 {
                     stop(index)
                     forget(index)
                 }
-                continue
+            } else if limits.sharesPrefixes {
+                nameBlocks(index)
             }
-            sequences[index].nextLogits = max(sequences[index].nextLogits, sequences[index].computed)
-            nameBlocks(index)
         }
     }
 
@@ -57,8 +54,7 @@ extension Scheduler {
 
     private mutating func clearStep() {
         while let entry = flights[newest].step.entries.popLast() { spareEntries.append(entry) }
-        flights[newest].sequences.removeAll(keepingCapacity: true)
-        flights[newest].requests.removeAll(keepingCapacity: true)
+        flights[newest].shares.removeAll(keepingCapacity: true)
     }
 
     /// One token of every sequence that has one to compute, or of its share of them; room is made by preempting the latest arrivals.
@@ -141,32 +137,37 @@ extension Scheduler {
         guard end > start else { return true }
         if end - start > 1 { budget.hasSlice = true }
 
+        if limits.describesSteps { describe(index, start..<end, logitsFrom: firstLogits) }
+        let logits = max(0, end - firstLogits)
+        flights[newest].shares.append(
+            Share(request: sequences[index].id, start: start, tokens: end - start, logits: logits, sequence: index))
+        sequences[index].scheduled += end - start
+        budget.tokens -= end - start
+        budget.logits -= logits
+        return true
+    }
+
+    /// The entry an executor gets.
+    private mutating func describe(_ index: Int, _ range: Range<Int>, logitsFrom firstLogits: Int) {
         var entry = spareEntries.popLast() ?? Step.Entry(sequence: 0, start: 0, tokens: [], blocks: [], logits: [])
         entry.sequence = sequences[index].slot
-        entry.start = start
+        entry.start = range.lowerBound
         entry.tokens.removeAll(keepingCapacity: true)
-        entry.tokens.append(contentsOf: sequences[index].tokens[start..<end])
+        entry.tokens.append(contentsOf: sequences[index].tokens[range])
         entry.blocks.removeAll(keepingCapacity: true)
         if entry.blocks.capacity < sequences[index].blocks.capacity { entry.blocks.reserveCapacity(sequences[index].blocks.capacity) }
         entry.blocks.append(contentsOf: sequences[index].blocks)
         entry.logits.removeAll(keepingCapacity: true)
         var position = firstLogits
-        while position < end {
-            entry.logits.append(position - start)
+        while position < range.upperBound {
+            entry.logits.append(position - range.lowerBound)
             position += 1
         }
         flights[newest].step.entries.append(entry)
-        flights[newest].sequences.append(index)
-        flights[newest].requests.append(sequences[index].id)
-        sequences[index].scheduled += end - start
-        budget.tokens -= end - start
-        budget.logits -= max(0, end - firstLogits)
-        return true
     }
 
     /// Names blocks that became full, so that others find them.
     private mutating func nameBlocks(_ index: Int) {
-        guard limits.sharesPrefixes else { return }
         let size = limits.blockTokens
         guard (sequences[index].namedBlocks + 1) * size <= sequences[index].computed else { return }
         withdrawPending(index)

@@ -19,12 +19,23 @@ public import Plans
 /// Between `complete` and the following `next`, every sequence whose last token's logits were given gets a token or ends.
 /// A step costs time in proportion to the sequences and blocks it touches, and allocates only when a request arrives.
 public struct Scheduler: Sendable {
-    /// A step that was decided, and whose entries are whose.
+    /// What one sequence brings to a step: the sizes of a `Step.Entry`, and whose it is.
+    public struct Share: Sendable, Equatable {
+        /// The request, which may have ended since.
+        public internal(set) var request: RequestID
+        /// Position of its first token, tokens, and tokens whose logits are wanted.
+        public internal(set) var start: Int
+        public internal(set) var tokens: Int
+        public internal(set) var logits: Int
+        /// Index into `sequences`.
+        var sequence: Int
+    }
+
+    /// A step that was decided.
     struct Flight: Sendable {
+        /// Empty where `limits.describesSteps` is false.
         var step = Step(entries: [])
-        /// By entry: index into `sequences`, and the request, which may have ended since.
-        var sequences: [Int] = []
-        var requests: [RequestID] = []
+        var shares: [Share] = []
         /// Whether decoding sequences are among them.
         var decodes = false
     }
@@ -61,7 +72,7 @@ public struct Scheduler: Sendable {
 
     public init(limits: SchedulerLimits) {
         self.limits = limits
-        pool = BlockPool(blockCount: limits.blockCount, blockTokens: limits.blockTokens)
+        pool = BlockPool(blockCount: limits.blockCount, blockTokens: limits.blockTokens, remembers: limits.sharesPrefixes)
         freeSlots = (0..<limits.sequences).reversed()
         running.reserveCapacity(limits.sequences)
         returned.reserveCapacity(limits.sequences * 2)
@@ -69,8 +80,7 @@ public struct Scheduler: Sendable {
         flights = Array(repeating: Flight(), count: limits.stepsInFlight)
         for index in flights.indices {
             flights[index].step.entries.reserveCapacity(limits.sequences)
-            flights[index].sequences.reserveCapacity(limits.sequences)
-            flights[index].requests.reserveCapacity(limits.sequences)
+            flights[index].shares.reserveCapacity(limits.sequences)
         }
         spareEntries.reserveCapacity(limits.sequences * limits.stepsInFlight)
     }
@@ -82,10 +92,14 @@ public struct Scheduler: Sendable {
     public var completed: Step { _read { yield flights[lastCompleted].step } }
 
     /// The request behind `step.entries[entry]`.
-    public func request(ofEntry entry: Int) -> RequestID { flights[newest].requests[entry] }
+    public func request(ofEntry entry: Int) -> RequestID { flights[newest].shares[entry].request }
 
     /// The request behind `completed.entries[entry]`; it may have ended while the step was in flight.
-    public func request(ofCompletedEntry entry: Int) -> RequestID { flights[lastCompleted].requests[entry] }
+    public func request(ofCompletedEntry entry: Int) -> RequestID { flights[lastCompleted].shares[entry].request }
+
+    /// The sizes of `step`'s and of `completed`'s entries, in the same order.
+    public var shares: [Share] { _read { yield flights[newest].shares } }
+    public var completedShares: [Share] { _read { yield flights[lastCompleted].shares } }
 
     public var runningCount: Int { running.count }
     public var waitingCount: Int { returned.count + arrivals.count - arrivalsHead }
@@ -122,9 +136,14 @@ public struct Scheduler: Sendable {
     /// Adds a generated token; the next step computes it.
     public mutating func append(_ token: Int32, to id: RequestID) {
         guard let index = indexOfRequest[id] else { preconditionFailure("no such request") }
-        precondition(sequences[index].isComputed, "complete the step first")
-        precondition(generatedCount(at: index) < sequences[index].maximumTokens)
-        sequences[index].tokens.append(token)
+        sequences[index].append(token)
+    }
+
+    /// The same for the request of an entry of `completed`, which has not ended.
+    public mutating func append(_ token: Int32, toCompletedEntry entry: Int) {
+        let share = flights[lastCompleted].shares[entry]
+        precondition(sequences[share.sequence].id == share.request && !sequences[share.sequence].hasEnded, "no such request")
+        sequences[share.sequence].append(token)
     }
 
     /// Ends a request, running or waiting; its full blocks stay known until their room is needed. Blocks that a step in flight still writes are

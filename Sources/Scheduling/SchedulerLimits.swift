@@ -16,6 +16,8 @@ public struct SchedulerLimits: Sendable, Equatable {
     public var sliceTokens: Int
     /// Whether prompts that begin alike share KV blocks.
     public var sharesPrefixes: Bool
+    /// Whether steps are written out for an executor; false: only their sizes, for a simulator.
+    public var describesSteps: Bool
     /// Most steps that are started and not completed: 1 for one executor, at least the number of stages for a pipeline.
     public var stepsInFlight: Int
     /// Into how many steps the decoding sequences are divided, so that each stage of a pipeline has some to work on; no more such steps are in flight.
@@ -29,7 +31,7 @@ public struct SchedulerLimits: Sendable, Equatable {
     /// Values below 1 are raised to 1, and `sequences` is lowered to what one step can decode.
     public init(
         blockTokens: Int, blockCount: Int, stepTokens: Int = 2048, stepLogits: Int = 256, sequences: Int = 256, sliceTokens: Int? = nil,
-        sharesPrefixes: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, stepPrompts: Int = .max, sliceTables: [SliceTable] = []
+        sharesPrefixes: Bool = true, describesSteps: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, stepPrompts: Int = .max, sliceTables: [SliceTable] = []
     ) {
         self.blockTokens = max(1, blockTokens)
         self.blockCount = max(0, blockCount)
@@ -38,6 +40,7 @@ public struct SchedulerLimits: Sendable, Equatable {
         self.sequences = max(1, min(sequences, stepTokens, stepLogits))
         self.sliceTokens = max(1, min(sliceTokens ?? stepTokens, stepTokens))
         self.sharesPrefixes = sharesPrefixes
+        self.describesSteps = describesSteps
         self.stepsInFlight = max(1, stepsInFlight)
         self.decodeGroups = max(1, min(decodeGroups ?? stepsInFlight, stepsInFlight))
         self.stepPrompts = max(1, stepPrompts)

@@ -195,6 +195,9 @@ struct RecordingExecutor {
                 scheduler.complete()
                 let requests = scheduler.completed.entries.indices.map { scheduler.request(ofCompletedEntry: $0) }
                 #expect(requests == oldest.requests)
+                for (entry, share) in zip(scheduler.completed.entries, scheduler.completedShares) {
+                    #expect(share.start == entry.start && share.tokens == entry.tokens.count && share.logits == entry.logits.count)
+                }
                 #expect(scheduler.completed.entries.map(\.start) == oldest.entries.map(\.start))
                 let rows = executor.run(scheduler.completed)
                 var row = 0
@@ -247,7 +250,7 @@ struct RecordingExecutor {
             scheduler.complete()
             for entry in scheduler.step.entries.indices where !scheduler.step.entries[entry].logits.isEmpty {
                 let id = scheduler.request(ofEntry: entry)
-                let maximum = scheduler.sequences[scheduler.flights[scheduler.newest].sequences[entry]].maximumTokens
+                let maximum = scheduler.sequences[scheduler.shares[entry].sequence].maximumTokens
                 if scheduler.generatedCount(of: id) == maximum - 1 { scheduler.finish(id) } else { scheduler.append(1, to: id) }
             }
         }

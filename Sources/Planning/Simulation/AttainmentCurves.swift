@@ -1,3 +1,4 @@
+import Glibc
 public import JSON
 import Plans
 import Scheduling
@@ -9,6 +10,8 @@ public struct AttainmentCurves: Sendable {
         public var rate: Double
         /// By scale.
         public var attainment: [Double]
+        /// By `fineScales`, for drawing.
+        var fine: [Double] = []
         public var throughput: Double
         public var firstToken: (p50: Double, p99: Double)
         public var perToken: (p50: Double, p99: Double)
@@ -16,6 +19,8 @@ public struct AttainmentCurves: Sendable {
 
     public var scales: [Double]
     public var points: [Point]
+    /// Many scales between the first and the last.
+    private(set) var fineScales: [Double] = []
     /// The service level at scale 1, and the scale that was asked for.
     public var limits: ServiceLimits
 
@@ -36,27 +41,36 @@ public struct AttainmentCurves: Sendable {
             rates = Self.shares.map { Self.rounded($0 * best) }
         }
         rates.sort()
-        points = []
-        limits = ServiceLimits()
-        self.scales = scales.sorted()
         var options = options
         options.recordsTrace = false
+        var reports: [SimulationReport] = []
         for rate in rates {
             let workload = scenario.workload.arriving(rate: rate)
             let requests = QueueModel.requests(workload, count: options.requests, seed: options.seed)
             var simulator = try Simulator(scenario, problem: problem, plan: plan, options: options, requests: requests)
-            let report = simulator.run()
-            limits = report.limits
-            if self.scales.isEmpty {
-                let usual = limits.scale == 1 ? [0.5, 0.75, 1, 1.5, 2, 4] : [1.25, 1.5, 2, 3, 5, 10]
-                self.scales = Set(usual + [limits.scale]).sorted()
-            }
-            points.append(
-                Point(
-                    rate: rate, attainment: self.scales.map { report.attainment(scale: $0) }, throughput: report.throughput,
-                    firstToken: (report.firstToken(percentile: 0.5), report.firstToken(percentile: 0.99)),
-                    perToken: (report.perToken(percentile: 0.5), report.perToken(percentile: 0.99))))
+            reports.append(simulator.run())
         }
+        limits = reports.first?.limits ?? ServiceLimits()
+        let chosen = scales.isEmpty ? Self.telling(reports, asked: limits.scale) : scales.sorted()
+        self.scales = chosen
+        if let first = chosen.first, let last = chosen.last, last > first {
+            fineScales = (0...60).map { first * pow(last / first, Double($0) / 60) }
+        }
+        let fine = fineScales
+        points = zip(rates, reports).map { rate, report in
+            Point(
+                rate: rate, attainment: chosen.map { report.attainment(scale: $0) }, fine: fine.map { report.attainment(scale: $0) },
+                throughput: report.throughput,
+                firstToken: (report.firstToken(percentile: 0.5), report.firstToken(percentile: 0.99)),
+                perToken: (report.perToken(percentile: 0.5), report.perToken(percentile: 0.99)))
+        }
+    }
+
+    /// At most six scales: the asked one, and the first round ones at which some rate has a request in time.
+    private static func telling(_ reports: [SimulationReport], asked: Double) -> [Double] {
+        let usual = [0.1, 0.2, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50]
+        let told = usual.filter { scale in scale != asked && reports.contains { $0.attainment(scale: scale) > 0.02 } }
+        return ([asked] + told.prefix(5)).sorted()
     }
 
     /// Requests per second of all replicas with as many sequences as they hold: an upper end for the axis, not a promise.

@@ -50,12 +50,11 @@ public struct CurveChart {
                     curves.points.map { ($0.rate, $0.attainment[column]) }
                 )
             }, into: &body)
-        // Rates where something changes: at most eight, the last ones dense.
         let chosen = Self.spread(curves.points.indices.map { $0 }, most: 7)
         lines(
             right, legend: "requests/s",
             chosen.map { index in
-                (AttainmentCurves.short(curves.points[index].rate), false, zip(scales, curves.points[index].attainment).map { ($0, $1) })
+                (AttainmentCurves.short(curves.points[index].rate), false, zip(curves.fineScales, curves.points[index].fine).map { ($0, $1) })
             },
             into: &body)
         return """
@@ -96,7 +95,7 @@ public struct CurveChart {
             let path = entry.points.map { "\(f(panel.place($0.0))),\(f(panel.place(share: $0.1)))" }.joined(separator: " ")
             body +=
                 "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"\(entry.isAsked ? "3.2" : "1.8")\" stroke-linejoin=\"round\"/>\n"
-            for point in entry.points {
+            for point in entry.points where entry.points.count <= 24 {
                 body += "<circle cx=\"\(f(panel.place(point.0)))\" cy=\"\(f(panel.place(share: point.1)))\" r=\"2.4\" fill=\"\(colour)\"/>\n"
             }
             let y = panel.top + 26 + 19 * Double(number)

@@ -85,7 +85,7 @@ struct SimulatedReplica {
         }
         stepTokens = max(stepTokens, sequences)
         return SchedulerLimits(
-            blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false,
+            blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false, describesSteps: false,
             stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts, sliceTables: model.sliceTables)
     }
 
@@ -111,13 +111,14 @@ struct SimulatedReplica {
         peakBlocks = max(peakBlocks, scheduler.pool.heldCount)
         steps += 1
         var load = StepLoad(tokens: 0, sequences: 0, cached: 0, pairs: 0, logits: 0)
-        let count = scheduler.step.entries.count
+        let count = scheduler.shares.count
         for entry in 0..<count {
-            let tokens = Double(scheduler.step.entries[entry].tokens.count), before = Double(scheduler.step.entries[entry].start)
+            let share = scheduler.shares[entry]
+            let tokens = Double(share.tokens), before = Double(share.start)
             load.tokens += tokens
             load.cached += before + tokens
             load.pairs += tokens * (before + (tokens + 1) / 2)
-            load.logits += Double(scheduler.step.entries[entry].logits.count)
+            load.logits += Double(share.logits)
         }
         load.sequences = Double(count)
         if stages.count == 1, model.block.microBatchCount > 1 {
@@ -145,14 +146,12 @@ struct SimulatedReplica {
     /// The oldest step in flight left the last stage: its sequences get their tokens.
     mutating func complete(at now: Double, _ table: inout RequestTable) {
         scheduler.complete()
-        for entry in 0..<scheduler.completed.entries.count {
-            let id = scheduler.request(ofCompletedEntry: entry)
-            let request = requestOf[id.rawValue]
-            let tokens = scheduler.completed.entries[entry].tokens.count
-            let wantsToken = !scheduler.completed.entries[entry].logits.isEmpty
-            if tokens > 1 || table.generated[request] == 0 { promptBacklog = max(0, promptBacklog - tokens) }
-            guard wantsToken else { continue }
-            if table.produce(request, at: now) { scheduler.finish(id) } else { scheduler.append(0, to: id) }
+        for entry in 0..<scheduler.completedShares.count {
+            let share = scheduler.completedShares[entry]
+            let request = requestOf[share.request.rawValue]
+            if share.tokens > 1 || table.generated[request] == 0 { promptBacklog = max(0, promptBacklog - share.tokens) }
+            guard share.logits > 0 else { continue }
+            if table.produce(request, at: now) { scheduler.finish(share.request) } else { scheduler.append(0, toCompletedEntry: entry) }
         }
     }
 
