@@ -50,10 +50,10 @@ struct ScheduledSequence: Sendable {
     }
 
     /// Tokens that no step has brought yet.
-    var remaining: Int { tokens.count - computed - scheduled }
+    @inline(__always) var remaining: Int { tokens.count - computed - scheduled }
 
     /// Whether the logits of its last token were given.
-    var isComputed: Bool { computed == tokens.count }
+    @inline(__always) var isComputed: Bool { computed == tokens.count }
 
     /// Key of full block `index`, whose tokens are known, after the content named `parent`.
     mutating func key(ofBlock index: Int, after parent: BlockPool.Content, blockTokens: Int) -> BlockPool.Key {

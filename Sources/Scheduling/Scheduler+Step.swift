@@ -65,13 +65,13 @@ extension Scheduler {
         var most = Int.max
         if limits.decodeGroups > 1 {
             var decoding = 0
-            for index in running where sequences[index].tokens.count - sequences[index].computed <= 1 { decoding += 1 }
+            for index in running where isDecoding(index) { decoding += 1 }
             most = max(1, (decoding + limits.decodeGroups - 1) / limits.decodeGroups)
         }
         var place = 0
         while place < running.count, most > 0 {
             let index = running[place]
-            if sequences[index].remaining == 1, makeRoom(index, at: place) {
+            if remaining(index) == 1, makeRoom(index, at: place) {
                 add(index, &budget)
                 flights[newest].decodes = true
                 most -= 1
@@ -81,8 +81,17 @@ extension Scheduler {
         }
     }
 
+    /// Looked at in place: scanning copies of whole sequences was a quarter of a step's time.
+    @inline(__always) private func remaining(_ index: Int) -> Int {
+        sequences.withUnsafeBufferPointer { $0[index].tokens.count - $0[index].computed - $0[index].scheduled }
+    }
+
+    @inline(__always) private func isDecoding(_ index: Int) -> Bool {
+        sequences.withUnsafeBufferPointer { $0[index].tokens.count - $0[index].computed <= 1 }
+    }
+
     private mutating func schedulePrefills(_ budget: inout Budget) {
-        for index in running where sequences[index].remaining > 1 {
+        for index in running where remaining(index) > 1 {
             if budget.tokens == 0 || budget.prompts == 0 || !add(index, &budget) { return }
             budget.prompts -= 1
         }

@@ -31,7 +31,8 @@ public struct SchedulerLimits: Sendable, Equatable {
     /// Values below 1 are raised to 1, and `sequences` is lowered to what one step can decode.
     public init(
         blockTokens: Int, blockCount: Int, stepTokens: Int = 2048, stepLogits: Int = 256, sequences: Int = 256, sliceTokens: Int? = nil,
-        sharesPrefixes: Bool = true, describesSteps: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, stepPrompts: Int = .max, sliceTables: [SliceTable] = []
+        sharesPrefixes: Bool = true, describesSteps: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, stepPrompts: Int = .max,
+        sliceTables: [SliceTable] = []
     ) {
         self.blockTokens = max(1, blockTokens)
         self.blockCount = max(0, blockCount)

@@ -18,7 +18,8 @@ struct SimulatedReplica {
 
     /// The step that was started last.
     struct Started {
-        var load: StepLoad
+        /// How many stages it passes.
+        var stages: Int
         var firstStageFree: Double
         var end: Double
     }
@@ -85,14 +86,21 @@ struct SimulatedReplica {
         }
         stepTokens = max(stepTokens, sequences)
         return SchedulerLimits(
-            blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false, describesSteps: false,
+            blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false,
+            describesSteps: false,
             stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts, sliceTables: model.sliceTables)
     }
 
-    var waitingCount: Int { queue.count - head + scheduler.waitingCount }
+    @inline(__always) var waitingCount: Int { queue.count - head + scheduler.waitingCount }
     var runningCount: Int { scheduler.runningCount }
     /// Whether a request of so many tokens can ever run here.
-    func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.limits.capacityTokens }
+    @inline(__always) func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.limits.capacityTokens }
+
+    /// Seconds until a request that comes now is expected to end.
+    func expectedSeconds(promptTokens: Int, at now: Double) -> Double {
+        max(0, readyAt - now)
+            + speed.expectedSeconds(promptTokens: promptTokens, running: runningCount, waiting: waitingCount, promptBacklog: promptBacklog)
+    }
 
     mutating func enqueue(_ request: Int, promptTokens: Int) {
         if head > 1024, head * 2 > queue.count {
@@ -112,8 +120,7 @@ struct SimulatedReplica {
         steps += 1
         var load = StepLoad(tokens: 0, sequences: 0, cached: 0, pairs: 0, logits: 0)
         let count = scheduler.shares.count
-        for entry in 0..<count {
-            let share = scheduler.shares[entry]
+        for share in scheduler.shares {
             let tokens = Double(share.tokens), before = Double(share.start)
             load.tokens += tokens
             load.cached += before + tokens
@@ -140,14 +147,13 @@ struct SimulatedReplica {
             stages[index].linkFree = sent
             arrival = sent + model.boundaries[index].latency
         }
-        return Started(load: load, firstStageFree: stages[0].free, end: stages[stages.count - 1].free)
+        return Started(stages: stages.count, firstStageFree: stages[0].free, end: stages[stages.count - 1].free)
     }
 
     /// The oldest step in flight left the last stage: its sequences get their tokens.
     mutating func complete(at now: Double, _ table: inout RequestTable) {
         scheduler.complete()
-        for entry in 0..<scheduler.completedShares.count {
-            let share = scheduler.completedShares[entry]
+        for (entry, share) in scheduler.completedShares.enumerated() {
             let request = requestOf[share.request.rawValue]
             if share.tokens > 1 || table.generated[request] == 0 { promptBacklog = max(0, promptBacklog - share.tokens) }
             guard share.logits > 0 else { continue }

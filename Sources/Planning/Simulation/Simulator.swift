@@ -100,9 +100,9 @@ public struct Simulator {
     }
 
     private mutating func handle(_ event: EventQueue.Event, at now: Double) {
-        guard replicas[event.replica].isAlive else { return }
+        guard replicas.withUnsafeBufferPointer({ $0[event.replica].isAlive }) else { return }
         if event.kind == .stepEnd {
-            let before = replicas[event.replica].waitingCount
+            let before = waitingCount(event.replica)
             replicas[event.replica].complete(at: now, &table)
             noteQueue(event.replica, before: before, at: now)
             lastToken = now
@@ -125,11 +125,10 @@ public struct Simulator {
     }
 
     private mutating func start(_ index: Int, at now: Double) {
-        let before = replicas[index].waitingCount
+        let before = waitingCount(index)
         guard let started = replicas[index].start(at: now, table, &trace) else { return }
-        let stages = replicas[index].model.stages.count
-        eventCount += stages + 1
-        if stages > 1 { events.schedule(.firstStageFree, of: index, at: started.firstStageFree) }
+        eventCount += started.stages + 1
+        if started.stages > 1 { events.schedule(.firstStageFree, of: index, at: started.firstStageFree) }
         events.schedule(.stepEnd, of: index, at: started.end)
         noteQueue(index, before: before, at: now)
         if trace.isRecording {
@@ -142,15 +141,14 @@ public struct Simulator {
     /// To the replica that is expected to end it first.
     mutating func route(_ request: Int, at now: Double) {
         let tokens = table.contextTokens(request)
-        var best = -1, least = Double.infinity
-        for index in replicas.indices {
-            guard replicas[index].isAlive, replicas[index].hasRoom(for: tokens + table.missingTokens(request)) else { continue }
-            let finish =
-                max(0, replicas[index].readyAt - now)
-                + replicas[index].speed.expectedSeconds(
-                    promptTokens: tokens, running: replicas[index].runningCount, waiting: replicas[index].waitingCount,
-                    promptBacklog: replicas[index].promptBacklog)
-            if finish < least { (best, least) = (index, finish) }
+        let needed = tokens + table.missingTokens(request)
+        let best = replicas.withUnsafeBufferPointer { replicas in
+            var best = -1, least = Double.infinity
+            for index in replicas.indices where replicas[index].isAlive && replicas[index].hasRoom(for: needed) {
+                let finish = replicas[index].expectedSeconds(promptTokens: tokens, at: now)
+                if finish < least { (best, least) = (index, finish) }
+            }
+            return best
         }
         guard best >= 0 else {
             table.fail(request)
@@ -163,8 +161,11 @@ public struct Simulator {
         stir(best)
     }
 
+    /// Looked at in place: a replica is a large value.
+    @inline(__always) private func waitingCount(_ index: Int) -> Int { replicas.withUnsafeBufferPointer { $0[index].waitingCount } }
+
     mutating func noteQueue(_ index: Int, before: Int, at now: Double) {
-        let change = replicas[index].waitingCount - before
+        let change = waitingCount(index) - before
         guard change != 0 else { return }
         waiting += change
         queue.set(Double(waiting), at: now)
