@@ -10,14 +10,21 @@ struct AutoStrategy {
     let deadline: Deadline
 
     func search(warm: Evaluation?) -> [Evaluation] {
-        var found: [Evaluation] = []
-        for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen] { found += strategy.search(problem, deadline: deadline) }
-        found += Strategy.hexgen.search(problem, deadline: deadline, warm: warm)
-        found += processors()
-        if problem.hardware.gpus.count > 1, problem.hardware.gpus.count <= 16 { found += offloadedPipelines() }
-        if !problem.constraints.pins.isEmpty { found += pinned() }
-        let best = Strategy.ranked(found)
-        return found + best.prefix(6).flatMap(flowing)
+        var found: [Evaluation] = [], contenders: [Int] = []
+        // The same that each strategy would have played step by step, so that none can be better alone.
+        func add(_ more: [Evaluation], _ count: Int) {
+            contenders.append(contentsOf: found.count..<found.count + min(count, more.count))
+            found += more
+        }
+        for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen, .hexgen] {
+            add(strategy.search(problem, deadline: deadline, warm: warm), strategy.contenders(warm != nil))
+        }
+        var own = processors()
+        if problem.hardware.gpus.count > 1, problem.hardware.gpus.count <= 16 { own += offloadedPipelines() }
+        if !problem.constraints.pins.isEmpty { own += pinned() }
+        own += Strategy.ranked(found + own).prefix(6).flatMap(flowing)
+        add(Strategy.ranked(own), Strategy.auto.contenders(warm != nil))
+        return problem.playing.settled(found, contenders: contenders)
     }
 
     // MARK: Processors as stages

@@ -72,6 +72,42 @@ struct Criteria {
             // A hair more is not another choice.
             if !kept.contains(where: { $0.key == best.key || $0.sustained[measure] >= best.sustained[measure] * 0.999 }) { kept.append(best) }
         }
+        guard case .slo = problem.objective, problem.workload.batch == nil else { return kept }
+        for index in kept.indices {
+            kept[index].sustained[0] = attained(kept[index])
+            // Fewer at once may bring more of them home in time: the others wait instead of slowing all down.
+            guard let server = kept[index].server else { continue }
+            let most = server.sequencesInTime(prompt: prompt, output: output, limits: problem.limits)
+            guard most >= 1, most < server.mostSequences else { continue }
+            var capped = kept[index]
+            capped.server = QueueModel.Server(capped, prompt: prompt, output: output, mostSequences: most)
+            capped.sustained[0] = attained(capped)
+            capped.isCapped = true
+            kept.append(capped)
+        }
         return kept
+    }
+
+    /// Requests per second of which a replica alone has nine in ten in time: by bisection over the queue model, some requests of the workload coming faster or slower.
+    private func attained(_ choice: ReplicaChoice) -> Double {
+        let most = choice.sustained[2]
+        guard let server = choice.server, most > 0, problem.requests.count > 1 else { return 0 }
+        let requests = Array(problem.requests.prefix(120))
+        let span = requests[requests.count - 1].arrival - requests[0].arrival
+        guard span > 0 else { return choice.sustained[0] }
+        func holds(_ rate: Double) -> Bool {
+            let stretch = Double(requests.count) / rate / span
+            let played = requests.map {
+                Workload.Request(arrival: $0.arrival * stretch, promptTokens: $0.promptTokens, outputTokens: $0.outputTokens)
+            }
+            return QueueModel.run([server], played, patience: (problem.limits, requests.count / 10)).attainment(problem.limits) >= 0.9
+        }
+        guard holds(most / 64) else { return 0 }
+        var low = most / 64, high = most * 1.1
+        for _ in 0..<6 {
+            let middle = (low * high).squareRoot()
+            if holds(middle) { low = middle } else { high = middle }
+        }
+        return low
     }
 }

@@ -194,7 +194,7 @@ struct Realiser {
         }
         for device in devices { memories.insert(hardware.devices[device].memory) }
         return Plan(
-            model: "", profile: hardware.profile.fingerprint,
+            model: "", profile: hardware.fingerprint,
             devices: devices.sorted().map { index in
                 let device = hardware.devices[index]
                 return PlannedDevice(

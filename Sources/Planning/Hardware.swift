@@ -34,12 +34,15 @@ public struct Hardware: Sendable {
     /// Device index of each machine's CPU.
     public var cpus: [Int?] = []
     private var links: [LinkProfile]
+    /// The profile's.
+    let fingerprint: String
 
     /// Share of host memory left to the operating system and the program's own buffers, at most `hostReserve` bytes.
     static let hostReserve = 2 << 30
 
     public init(_ profile: Profile) {
         self.profile = profile
+        fingerprint = profile.fingerprint
         let count = profile.machines.count
         links = Array(repeating: profile.network.standard, count: count * count)
         for exception in profile.network.exceptions where exception.first < count && exception.second < count {

@@ -82,9 +82,16 @@ final class HexGenStrategy {
         if problem.objective == .cost { search.prune() }
         search.polish(3)
         var found: [Evaluation] = []
-        for candidate in search.best.prefix(4) {
+        for (rank, candidate) in search.best.prefix(6).enumerated() {
             let placed = zip(candidate.replicas, candidate.picks).map { Placed(solver.solve($0), $1) }
-            if let evaluation = problem.finish(stages(placed), strategy: .hexgen, note: note(placed)) { found.append(evaluation) }
+            let (drafts, note) = (stages(placed), note(placed))
+            let most = placed.map { $0.choice.server?.mostSequences ?? problem.mostSequences }
+            if let evaluation = problem.finish(drafts, most: most, strategy: .hexgen, note: note) { found.append(evaluation) }
+            // All the room there is, in case.
+            if rank < 2, most.contains(where: { $0 < problem.mostSequences }), let evaluation = problem.finish(drafts, strategy: .hexgen, note: note)
+            {
+                found.append(evaluation)
+            }
         }
         return found
     }

@@ -26,9 +26,18 @@ final class PartitionSearch {
     private var known: [[Int]: (score: Double, picks: [[Int]: Int])] = [:]
     /// Most partitions that are enumerated.
     var most = 1500
+    /// Partitions tried by mutation each time that nothing improves: few where every request is in time anyway.
+    var mutations: Int { isSaturated ? 20 : min(240, 6 * total.reduce(0, +)) }
+    /// Whether every request is in time with something to spare, so that only seconds are left to gain.
+    private var isSaturated: Bool {
+        if case .slo = problem.objective { return (best.first?.score ?? 1) < 1e-3 }
+        return false
+    }
     /// Most sets that a re-partitioning considers.
     var width = 120
-    static let kept = 8
+    static let kept = 12
+    /// How much attainment counts at what share of the limits.
+    static let margins = [(0.6, 1.0), (0.25, 0.85), (0.15, 0.7)]
 
     init(_ problem: Problem, solver: ReplicaSolver, deadline: Deadline) {
         self.problem = problem
@@ -53,13 +62,12 @@ final class PartitionSearch {
         let options = located.map(\.1.choices)
         var result = (score: Double.infinity, picks: [Int]())
         var tried: Set<[Int]> = []
-        for measure in -1..<3 {
-            let picks = options.map { choices in
-                measure < 0
-                    ? 0
-                    : choices.indices.max {
-                        (choices[$0].sustained[measure], -choices[$0].total) < (choices[$1].sustained[measure], -choices[$1].total)
-                    } ?? 0
+        for measure in [-1, 0, 1, 2, 3] {
+            // The last: what sustains most without a cap on sequences.
+            let picks = options.map { choices -> Int in
+                guard measure >= 0 else { return 0 }
+                let open = choices.indices.filter { measure != 3 || !choices[$0].isCapped }, index = measure % 3
+                return open.max { (choices[$0].sustained[index], -choices[$0].total) < (choices[$1].sustained[index], -choices[$1].total) } ?? 0
             }
             guard tried.insert(picks).inserted else { continue }
             let value = score(zip(options, picks).map { $0[$1] }, located.map(\.0))
@@ -96,7 +104,7 @@ final class PartitionSearch {
         return prices.isEmpty ? nil : prices.reduce(0, +)
     }
 
-    /// The objective as `Problem.evaluate` counts it.
+    /// The objective as `Problem.evaluate` counts it; for service levels with a margin.
     func score(_ chosen: [ReplicaChoice], _ replicas: [Counts]) -> Double {
         let servers = chosen.compactMap(\.server)
         guard servers.count == chosen.count else { return .infinity }
@@ -105,7 +113,10 @@ final class PartitionSearch {
             let worst = best.count < Self.kept ? 1 : best[best.count - 1].score
             let misses = Int((min(1, worst) * Double(problem.requests.count)).rounded(.up)) + 1
             let outcome = QueueModel.run(servers, problem.requests, patience: (problem.limits, misses))
-            return 1 - outcome.attainment(problem.limits) + min(1, outcome.meanTotal * 1e-6)
+            // Steps are less smooth than the queue model: being in time with something to spare counts as well.
+            var late = 0.0
+            for (share, scale) in Self.margins { late += share * (1 - outcome.attainment(problem.limits.scaled(scale))) }
+            return late + min(1, outcome.meanTotal * 1e-6)
         }
         var value: Double
         if let batch = problem.workload.batch {
@@ -278,18 +289,23 @@ final class PartitionSearch {
     func explore(_ starts: [[Counts]], kicks: Int) {
         for start in starts where !deadline.passed { consider(start) }
         var tried: Set<[Counts]> = []
-        for candidate in best.prefix(3) where tried.insert(candidate.replicas).inserted { _ = improve(candidate.replicas, rounds: 40) }
+        let devices = total.reduce(0, +)
+        for candidate in best.prefix(isSaturated || devices > 100 ? 1 : 3) where tried.insert(candidate.replicas).inserted {
+            _ = improve(candidate.replicas, rounds: devices > 100 ? 15 : 40)
+        }
         var random = SplitMix(seed: problem.seed)
-        for kick in 0..<kicks where !deadline.passed {
+        for kick in 0..<kicks where !deadline.passed && (kick == 0 || !isSaturated && devices <= 100) {
+            // Published mutations of the best, then neighbours again.
+            for _ in 0..<mutations where !best.isEmpty && !deadline.passed { consider(disturbed(best[random.below(best.count)].replicas, &random)) }
             guard let base = best.isEmpty ? nil : best[kick % min(2, best.count)] else { break }
-            _ = improve(disturbed(base.replicas, &random), rounds: 12, width: 2)
+            _ = improve(tried.insert(base.replicas).inserted ? base.replicas : disturbed(base.replicas, &random), rounds: 12, width: 2)
         }
     }
 
     /// Two replicas made one, one made two, or some devices moved: the published mutations.
     func disturbed(_ partition: [Counts], _ random: inout SplitMix) -> [Counts] {
         var groups = partition
-        for _ in 0..<2 where !groups.isEmpty {
+        for _ in 0..<1 + random.below(2) where !groups.isEmpty {
             let a = random.below(groups.count)
             switch random.below(3) {
             case 0 where groups.count > 1:

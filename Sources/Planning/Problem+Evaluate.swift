@@ -18,6 +18,7 @@ extension Problem {
         }
         let prompt = workload.meanPrompt, output = workload.meanOutput
         var score = Double.infinity
+        var isMeasured = false
         let context = prompt + output / 2
         if let batch = workload.batch, !objective.countsRequests {
             switch objective {
@@ -47,7 +48,9 @@ extension Problem {
                 score = 1 / rate
             }
         } else {
-            let outcome = QueueModel.run(servers(models), requests)
+            let played = playsSteps ? played(plan) : nil
+            isMeasured = played != nil
+            let outcome = played ?? QueueModel.run(servers(models), requests)
             prediction.timeToFirstTokenSeconds = outcome.meanFirstToken
             prediction.timePerOutputTokenSeconds = outcome.meanTimePerOutputToken
             prediction.throughputTokensPerSecond = outcome.tokens / outcome.duration
@@ -56,7 +59,7 @@ extension Problem {
                 // Rate workloads: still what a lone sequence takes, as the objective says.
                 let token = models.map { $0.decodeRound(sequences: 1, context: context) }.max() ?? .infinity
                 score = token + outcome.meanTotal * 1e-6
-            case .timeToFirstToken: score = outcome.meanFirstToken
+            case .timeToFirstToken: score = outcome.meanTotal.isFinite ? outcome.meanFirstToken : .infinity
             case .throughput, .cost: score = outcome.duration / outcome.tokens
             case .slo:
                 let share = outcome.attainment(limits)
@@ -75,7 +78,7 @@ extension Problem {
         full.profile = fingerprint
         return Evaluation(
             plan: full, prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, strategy: strategy, note: note,
-            pricePerHour: price)
+            pricePerHour: price, isMeasured: isMeasured)
     }
 
     /// Most sequences the KV cache holds, at most `mostSequences`: what a replica batches.

@@ -4,8 +4,9 @@ extension Problem {
     /// Gives drafts their block geometry and KV capacity, the best that memory allows, and evaluates them.
     ///
     /// Latency and time to first token run the workload's batch at once; throughput tries sequence counts from what fits downward; requests over time get all the room there
-    /// is. Returns the best fitting evaluation, or one that says what does not fit.
-    func finish(_ replicas: [[StageDraft]], slices: [[SliceTable]] = [], strategy: Strategy, note: String) -> Evaluation? {
+    /// is, or what is given for each replica. Returns the best fitting evaluation, or one that says what does not fit.
+    func finish(_ replicas: [[StageDraft]], slices: [[SliceTable]] = [], most sequences: [Int] = [], strategy: Strategy, note: String) -> Evaluation?
+    {
         let count = Double(replicas.count)
         func drafts(_ sequences: [Int]) -> [ReplicaDraft] {
             zip(replicas.indices, sequences).map { index, sequences in
@@ -23,7 +24,9 @@ extension Problem {
             return attempt(Array(repeating: together, count: replicas.count))
         case .throughput, .cost, .slo:
             let most = workload.batch == nil ? mostSequences : max(1, together)
-            let room = replicas.map { min(most, max(1, roomForSequences($0))) }
+            let room = replicas.indices.map {
+                min(most, max(1, roomForSequences(replicas[$0])), sequences.indices.contains($0) ? max(1, sequences[$0]) : most)
+            }
             var best: Evaluation?
             var shares = [1.0, 0.75, 0.5, 0.25, 0.125, 0.0]
             if workload.batch == nil || objective.countsRequests { shares = limits.each.isFinite ? [1, 0.5, 0.25, 0.1] : [1] }

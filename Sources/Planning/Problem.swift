@@ -16,9 +16,13 @@ public struct Problem: Sendable {
     let keyValueFormat: KeyValueFormat
     /// Most sequences that a replica runs together where requests arrive over time; 1: no batching.
     var mostSequences = 256
+    /// Whether `evaluate` plays requests step by step with the engine's scheduler, as `motley simulate` does, or on the quick queue model that searches use.
+    var playsSteps = true
 
     /// Requests of a Poisson workload a plan is scored with.
     static let scoredRequests = 400
+    /// Of a trace or a batch only the first are played.
+    static let mostRequests = 4000
 
     public init(_ scenario: Scenario, seed: UInt64 = 1) throws(ConstraintError) {
         hardware = try Hardware(scenario.hardware).restricted(by: scenario.constraints)
@@ -30,7 +34,7 @@ public struct Problem: Sendable {
         keyValueFormat = scenario.constraints.keyValueFormat ?? .f16
         fingerprint = scenario.hardware.fingerprint
         limits = Self.limits(scenario)
-        requests = QueueModel.requests(workload, count: Self.scoredRequests, seed: seed)
+        requests = Array(QueueModel.requests(workload, count: Self.scoredRequests, seed: seed).prefix(Self.mostRequests))
         for pin in constraints.pins where pin.layers.upperBound >= shape.layerCount {
             throw ConstraintError(message: "pin \(pin.text): the model has layers 0 to \(shape.layerCount - 1)")
         }
@@ -89,6 +93,8 @@ public struct Evaluation: Sendable {
     /// For people: what the strategy did.
     public var note: String
     public var pricePerHour: Double?
+    /// Whether its requests were played step by step.
+    var isMeasured = false
 
     public var fits: Bool { overflows.isEmpty }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Plans
 
 /// A pipeline as the queue model asks about it: a compiled replica, or a chain of groups that is no plan yet.
@@ -70,6 +71,9 @@ extension QueueModel {
         var rounds: [Double]
         /// Seconds a prompt token adds to the busiest stage's step beside so many decoding sequences, on the same grid: a step that reads the weights anyway takes a prompt along for less.
         var occupancy: [Double]
+        /// Seconds per prompt token that a lone prompt holds decoding sequences up: nothing overtakes in a pipeline, so they follow it through every stage.
+        var stall: [Double]
+        var stageCount: Int
         /// Seconds until the first token per prompt token, alone.
         var firstTokenPerToken: Double
         var mostSequences: Int
@@ -78,23 +82,28 @@ extension QueueModel {
             mostSequences = max(1, most)
             rounds = []
             occupancy = []
+            stall = []
+            stageCount = times.stageCount
             let context = prompt + output / 2
             let slices = times.promptSlices(prompt)
             let longest = slices.max() ?? prompt
             let slice = StepLoad.prefill(sequences: 1, tokens: longest, after: max(0, prompt / 2 - longest / 2))
             let alone = times.period(of: slice) * Double(slices.count) / prompt
+            let lone = times.promptSeconds(slices)
             var count = 1
             while true {
                 rounds.append(times.round(sequences: count, context: context))
                 // Each of a pipeline's steps brings its share of the decoding sequences.
                 let beside = StepLoad.decode(sequences: max(1, Double(count) / Double(times.stageCount)), context: context)
                 let more = times.period(of: beside + slice) - times.period(of: beside)
-                occupancy.append(min(alone, max(0, more) * Double(slices.count) / prompt))
+                let occupied = min(alone, max(0, more) * Double(slices.count) / prompt)
+                occupancy.append(occupied)
+                stall.append(times.stageCount == 1 ? occupied : max(occupied, (lone - times.latency(of: beside)) / prompt))
                 if count >= mostSequences { break }
                 count = min(count * 2, mostSequences)
             }
             occupancyAlone = alone
-            firstTokenPerToken = times.promptSeconds(slices) / prompt
+            firstTokenPerToken = lone / prompt
         }
 
         /// The same with nothing decoding.
@@ -103,6 +112,8 @@ extension QueueModel {
         func round(_ active: Int) -> Double { interpolated(rounds, active) }
 
         func occupancy(_ active: Int) -> Double { active == 0 ? occupancyAlone : interpolated(occupancy, active) }
+
+        func stall(_ active: Int) -> Double { active == 0 ? occupancyAlone : interpolated(stall, active) }
 
         private func interpolated(_ values: [Double], _ active: Int) -> Double {
             var low = 1, index = 0
@@ -118,19 +129,39 @@ extension QueueModel {
             return values[values.count - 1]
         }
 
-        /// Requests per second that can be sustained with every request done within its limits on average, and without limits: by Little's law the rate at which n sequences are active is
-        /// n / (output x round(n) + n x prompt's occupancy). Requests per second; 0 where even a lone request is late.
+        /// Requests per second at which so many sequences are active, by Little's law: n / (output x round(n) + n x prompt's occupancy); and seconds of a round stretched by others' prompts.
+        private func flow(_ count: Int, prompt: Double, output: Double) -> (rate: Double, round: Double) {
+            let round = round(count), occupied = prompt * occupancy(count)
+            let rate = Double(count) / (output * round + Double(count) * occupied)
+            // Each prompt stretches a round by what it holds up, less where prompts follow one another.
+            let free = (1 - min(0.999, rate * occupied)) * exp(-rate * max(0, prompt * stall(count) - occupied))
+            return (rate, round / max(1e-9, free))
+        }
+
+        /// Whether a request of mean length is within the limits while so many are active.
+        func isInTime(_ count: Int, prompt: Double, output: Double, limits: Limits, slack: Double = 1) -> Bool {
+            let round = flow(count, prompt: prompt, output: output).round, first = firstTokenPerToken * prompt
+            return first <= limits.first * slack && round <= limits.each * slack && first + max(0, output - 1) * round <= limits.total * slack
+        }
+
+        /// The most sequences with which a request of mean length is within the limits; 0 where even a lone one is late.
+        func sequencesInTime(prompt: Double, output: Double, limits: Limits) -> Int {
+            guard isInTime(1, prompt: prompt, output: output, limits: limits) else { return 0 }
+            var low = 1, high = mostSequences + 1
+            while high - low > 1 {
+                let middle = (low + high) / 2
+                if isInTime(middle, prompt: prompt, output: output, limits: limits) { low = middle } else { high = middle }
+            }
+            return low
+        }
+
+        /// Requests per second that can be sustained with a request of mean length within the limits; 0 where even a lone request is late.
         func capacity(prompt: Double, output: Double, limits: Limits, slack: Double = 1) -> Double {
             var best = 0.0
             var count = 1
-            for index in rounds.indices {
-                let occupied = prompt * occupancy[index]
-                let rate = Double(count) / (output * rounds[index] + Double(count) * occupied)
-                // Prompts of others stretch a round.
-                let stretched = rounds[index] / max(1e-9, 1 - min(0.999, rate * occupied))
-                let first = firstTokenPerToken * prompt
-                if first <= limits.first * slack, stretched <= limits.each * slack, first + max(0, output - 1) * stretched <= limits.total * slack {
-                    best = max(best, rate)
+            for _ in rounds.indices {
+                if isInTime(count, prompt: prompt, output: output, limits: limits, slack: slack) {
+                    best = max(best, flow(count, prompt: prompt, output: output).rate)
                 }
                 count = min(count * 2, mostSequences)
             }

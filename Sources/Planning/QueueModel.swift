@@ -23,15 +23,29 @@ struct QueueModel {
             return Double(good) / Double(requests.count)
         }
 
+        /// Means over requests that ended.
         var meanTimePerOutputToken: Double {
-            var sum = 0.0
-            for index in requests.indices { sum += (finished[index] - firstToken[index]) / Double(max(1, requests[index].outputTokens - 1)) }
-            return sum / Double(max(1, requests.count))
+            var sum = 0.0, count = 0
+            for index in requests.indices where finished[index].isFinite {
+                sum += (finished[index] - firstToken[index]) / Double(max(1, requests[index].outputTokens - 1))
+                count += 1
+            }
+            return sum / Double(max(1, count))
         }
 
-        var meanFirstToken: Double { firstToken.reduce(0, +) / Double(max(1, firstToken.count)) }
+        var meanFirstToken: Double {
+            var sum = 0.0, count = 0
+            for value in firstToken where value.isFinite {
+                sum += value
+                count += 1
+            }
+            return sum / Double(max(1, count))
+        }
+
+        /// Infinite where one did not end.
         var meanTotal: Double { finished.reduce(0, +) / Double(max(1, finished.count)) }
-        var tokens: Double { requests.reduce(0) { $0 + Double($1.outputTokens) } }
+        /// Output tokens of requests that ended.
+        var tokens: Double { requests.indices.reduce(0) { finished[$1].isFinite ? $0 + Double(requests[$1].outputTokens) : $0 } }
     }
 
     /// Limits in seconds.
@@ -39,6 +53,8 @@ struct QueueModel {
         var total = Double.infinity
         var first = Double.infinity
         var each = Double.infinity
+
+        func scaled(_ factor: Double) -> Limits { Limits(total: total * factor, first: first * factor, each: each * factor) }
 
         func meets(first firstToken: Double, total finished: Double, output: Int) -> Bool {
             finished <= total && firstToken <= first && (finished - firstToken) / Double(max(1, output - 1)) <= each
@@ -72,6 +88,9 @@ struct QueueModel {
         var waiting: [Int] = []
         var head = 0
         var waitingTokens = 0.0
+        /// When the last prompt ended, and how many sequences decoded when its train began.
+        var promptEnd = -1.0
+        var joining = 0
     }
 
     /// - Parameter patience: ends early, with what is not finished infinitely late, once more than `misses` requests are beyond `limits`.
@@ -96,9 +115,20 @@ struct QueueModel {
                     let prompt = Double(requests[request].promptTokens)
                     let started = states[index].now
                     states[index].waitingTokens -= Double(requests[request].outputTokens)
-                    states[index].now += server.occupancy(states[index].active.count) * prompt
-                    outcome.firstToken[request] = max(states[index].now, started + server.firstTokenPerToken * prompt) - requests[request].arrival
-                    let end = states[index].progress + Double(max(0, requests[request].outputTokens - 1))
+                    let active = states[index].active.count
+                    // A prompt right behind another costs only what the busiest stage works on it.
+                    let follows = states[index].promptEnd == started
+                    if !follows { states[index].joining = active }
+                    let joining = states[index].joining
+                    states[index].now += (follows ? server.occupancy(joining) : server.stall(joining)) * prompt
+                    states[index].promptEnd = states[index].now
+                    // Of its way through the stages the rest is not the decoding sequences' concern.
+                    let first = states[index].now + max(0, server.firstTokenPerToken - server.stall(joining)) * prompt
+                    // It waits for the step under way, and takes part in decoding from the step after its own.
+                    let wait = joining == 0 ? 0 : 0.5 / Double(server.stageCount)
+                    outcome.firstToken[request] = first + wait * server.round(max(1, joining)) - requests[request].arrival
+                    let late = joining == 0 ? 0 : wait + (server.stageCount == 1 ? 1 : 0.5)
+                    let end = states[index].progress + Double(max(0, requests[request].outputTokens - 1)) + late
                     let position = states[index].active.firstIndex { $0.end > end } ?? states[index].active.count
                     states[index].active.insert((end, request), at: position)
                 }

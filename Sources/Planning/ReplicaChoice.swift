@@ -20,6 +20,8 @@ struct ReplicaChoice {
     /// Sequences it has room for.
     var room: Int
     var server: QueueModel.Server?
+    /// Whether it runs fewer sequences at once than it has room for.
+    var isCapped = false
     /// Requests per second within the limits, within tighter ones, and without limits.
     var sustained: [Double] = []
     /// Seconds of a lone request from the first prompt token to the last output token.

@@ -18,23 +18,31 @@ public enum Strategy: String, Sendable, CaseIterable {
     ///
     /// - Parameter warm: a plan to start from (re-planning); only `hexgen` and `auto` use it.
     func search(_ problem: Problem, deadline: Deadline, warm: Evaluation? = nil) -> [Evaluation] {
+        // Inside a search plans are judged quickly; the best are then played step by step.
+        let quick = problem.quick
         let found =
             switch self {
-            case .even: EvenStrategy(problem: problem).search()
-            case .memory: MemoryStrategy(problem: problem).search()
-            case .hpipe: HPipeStrategy(problem: problem, deadline: deadline).search()
-            case .hetegen: HeteGenStrategy(problem: problem, deadline: deadline).search()
-            case .hexgen: HexGenStrategy(problem: problem, deadline: deadline).search(warm: warm)
-            case .flexgen: FlexGenStrategy(problem: problem, deadline: deadline).search()
-            case .auto: AutoStrategy(problem: problem, deadline: deadline).search(warm: warm)
+            case .even: EvenStrategy(problem: quick).search()
+            case .memory: MemoryStrategy(problem: quick).search()
+            case .hpipe: HPipeStrategy(problem: quick, deadline: deadline).search()
+            case .hetegen: HeteGenStrategy(problem: quick, deadline: deadline).search()
+            case .hexgen: HexGenStrategy(problem: quick, deadline: deadline).search(warm: warm)
+            case .flexgen: FlexGenStrategy(problem: quick, deadline: deadline).search()
+            case .auto: AutoStrategy(problem: quick, deadline: deadline).search(warm: warm)
             }
-        return Self.ranked(found)
+        // `auto` has settled its own.
+        return self == .auto
+            ? Self.ranked(found) : problem.settled(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil))))
     }
 
-    /// Fitting plans first, then by score; ties by name so that results do not depend on the order of search.
+    /// How many of its best plans are played step by step.
+    func contenders(_ isWarm: Bool) -> Int { self == .hexgen ? (isWarm ? 2 : 5) : isWarm ? 1 : 2 }
+
+    /// Fitting plans first, of those the ones that were played step by step, then by score; ties by name so that results do not depend on the order of search.
     static func ranked(_ evaluations: [Evaluation]) -> [Evaluation] {
         evaluations.enumerated().sorted { a, b in
             if a.element.fits != b.element.fits { return a.element.fits }
+            if a.element.isMeasured != b.element.isMeasured { return a.element.isMeasured }
             if a.element.score != b.element.score { return a.element.score < b.element.score }
             return a.offset < b.offset
         }.map(\.element)
