@@ -14,7 +14,12 @@ extension ModelShape {
             perFormat[tensor.format, default: 0] += size
             return size
         }
-        func count(_ linear: LinearSpec?) -> Int { linear.map { count($0.weight) + count($0.bias) } ?? 0 }
+        var multiplied: [TensorFormat: Int] = [:]
+        func count(_ linear: LinearSpec?) -> Int {
+            guard let linear else { return 0 }
+            multiplied[linear.weight.format, default: 0] += linear.weight.shape.reduce(1) { $0 &* $1 }
+            return count(linear.weight) + count(linear.bias)
+        }
         func count(_ norm: NormSpec?) -> Int { norm.map { count($0.weight) + count($0.bias) } ?? 0 }
 
         var runs: [LayerRun] = []
@@ -37,11 +42,18 @@ extension ModelShape {
         if case .learned(let table, _) = spec.positions { embedding += count(table) }
         let tied = spec.output.weight.name == spec.embedding.table.name
         let norm = count(spec.finalNorm)
+        if tied { multiplied[spec.output.weight.format, default: 0] += spec.output.outputs &* spec.output.inputs }
         let output = tied ? spec.output.outputs * spec.output.inputs : count(spec.output)
         let format = perFormat.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f16
         self.init(
             name: spec.name ?? spec.architecture, vocabularySize: spec.vocabularySize, contextLength: spec.contextLength, hiddenSize: spec.hiddenSize,
             runs: runs, embeddingElements: embedding, outputElements: output, tied: tied, finalNormElements: norm, format: format,
             bytesPerElement: elements > 0 ? bytes / Double(elements) : nil)
+        let all = multiplied.values.reduce(0) { $0 &+ $1 }
+        if multiplied.count > 1, all > 0 {
+            formats = multiplied.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                FormatShare(format: $0.key, share: Double($0.value) / Double(all))
+            }
+        }
     }
 }

@@ -21,6 +21,19 @@ public struct ModelShape: Sendable, Equatable {
     public var format: TensorFormat
     /// Bytes of one weight, averaged over a checkpoint's formats.
     public var bytesPerElement: Double
+    /// What a checkpoint that mixes formats stores its multiplied matrices in, shares adding up to 1; empty: all in `format`.
+    public var formats: [FormatShare] = []
+
+    public struct FormatShare: Sendable, Equatable {
+        public var format: TensorFormat
+        /// Of the elements.
+        public var share: Double
+
+        public init(format: TensorFormat, share: Double) {
+            self.format = format
+            self.share = share
+        }
+    }
 
     public struct LayerRun: Sendable, Equatable {
         public var count: Int
@@ -76,6 +89,7 @@ public struct ModelShape: Sendable, Equatable {
         var shape = self
         shape.format = format
         shape.bytesPerElement = format.bytesPerElement
+        shape.formats = []
         return shape
     }
 }

@@ -119,7 +119,7 @@ extension StageModel {
             let share = elements * part.share
             let compute =
                 batches * share * touched
-                * device.secondsPerElement(format: part.format, bytesPerElement: part.bytesPerElement, tokens: tokens / touched)
+                * secondsPerElement(part, on: device, tokens: tokens / touched)
             // Parts of one device from several sources are one kernel.
             let starts = parts[..<index].contains { $0.device == part.device } ? 0 : batches * kernels * device.launch
             time.busy[part.device] += (compute + starts) * count
@@ -132,11 +132,21 @@ extension StageModel {
             for earlier in parts[..<index] where earlier.device == part.device {
                 total +=
                     batches * elements * earlier.share * touched
-                    * device.secondsPerElement(format: earlier.format, bytesPerElement: earlier.bytesPerElement, tokens: tokens / touched)
+                    * secondsPerElement(earlier, on: device, tokens: tokens / touched)
             }
             slowest = max(slowest, total)
         }
         return slowest
+    }
+
+    /// Seconds per weight of a part; one in the checkpoint's own formats takes what their mixture takes.
+    private func secondsPerElement(_ part: Part, on device: DeviceProfile, tokens: Double) -> Double {
+        if part.format == shape.format, part.bytesPerElement == shape.bytesPerElement,
+            let mixed = device.secondsPerElement(formats: shape.formats, tokens: tokens)
+        {
+            return mixed
+        }
+        return device.secondsPerElement(format: part.format, bytesPerElement: part.bytesPerElement, tokens: tokens)
     }
 
     /// Elements of one token that pass through vector operations: norm and rounding of hidden states, rotation and storing, rounding of what was attended to.

@@ -1,5 +1,5 @@
 public import Checkpoints
-import Models
+public import Models
 
 /// Something that computes, the memory it computes from, and its link to the host's memory.
 public struct DeviceProfile: Sendable, Equatable {
@@ -73,6 +73,17 @@ public struct DeviceProfile: Sendable, Equatable {
             return table.secondsPerElement(tokens: tokens) + single * max(-0.5, bytesPerElement / format.bytesPerElement - 1)
         }
         return max(bytesPerElement / readBytesPerSecond, 2 * tokens / operations.rate(of: format, kind: kind))
+    }
+
+    /// The same of a weight of a checkpoint that mixes formats, on average; nil where a format was not measured.
+    public func secondsPerElement(formats: [ModelShape.FormatShare], tokens: Double) -> Double? {
+        guard !formats.isEmpty else { return nil }
+        var seconds = 0.0
+        for part in formats {
+            guard let table = rates[part.format] else { return nil }
+            seconds += part.share * table.secondsPerElement(tokens: tokens)
+        }
+        return seconds
     }
 
     /// Seconds of vector operations on so many elements of each token; 0 where they were not measured.

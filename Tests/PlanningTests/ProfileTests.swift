@@ -1,5 +1,6 @@
 import Checkpoints
 import JSON
+import Models
 import Plans
 import Testing
 
@@ -68,6 +69,10 @@ struct ProfileTests {
         #expect(device.attentionSeconds(format: .q4, bytes: 0, operations: 5e10, rows: 1) == 1)
         #expect(abs(device.vectorSeconds(elements: 1e6, tokens: 512) - 0.128) < 1e-9)
         #expect(CatalogueDevice.named("T4")?.profile.vectorSeconds(elements: 1e6, tokens: 512) == 0)
+        let half = [ModelShape.FormatShare(format: .q4_0, share: 0.5), ModelShape.FormatShare(format: .q8_0, share: 0.5)]
+        #expect(device.secondsPerElement(formats: half, tokens: 1) == nil && device.secondsPerElement(formats: [], tokens: 1) == nil)
+        let whole = device.secondsPerElement(formats: [ModelShape.FormatShare(format: .q4_0, share: 1)], tokens: 64)
+        #expect(whole == device.secondsPerElement(format: .q4_0, bytesPerElement: 0.5625, tokens: 64))
         // A file that mixes formats reads more bytes per weight.
         let plain = device.secondsPerElement(format: .q4_0, bytesPerElement: 0.5625, tokens: 1)
         #expect(abs(device.secondsPerElement(format: .q4_0, bytesPerElement: 1.125, tokens: 1) - 2 * plain) < 1e-15)
