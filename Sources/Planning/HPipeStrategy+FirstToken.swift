@@ -39,8 +39,12 @@ extension HPipeStrategy {
         // Where prompts differ in length, every length gets its slices.
         if problem.slicedLengths.count > 1, let best = Strategy.ranked(evaluations).first, best.fits {
             var plan = best.plan
-            plan.replicas[0].sliceTables = problem.sliceTables(plan)
-            if let sliced = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: best.note) { evaluations.append(sliced) }
+            let own = plan.replicas[0].sliceTables.filter { problem.slicedLengths.contains($0.promptTokens) }
+            let others = problem.slicedLengths.filter { length in !own.contains { $0.promptTokens == length } }
+            let tables = own + problem.sliceTables(plan, lengths: others)
+            plan.replicas[0].sliceTables = tables.sorted { $0.promptTokens < $1.promptTokens }
+            // First, so that it is taken where it is as good.
+            if let sliced = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: best.note) { evaluations.insert(sliced, at: 0) }
         }
         return evaluations
     }

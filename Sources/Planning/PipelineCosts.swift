@@ -174,10 +174,10 @@ struct PipelineCosts {
         var bytes =
             weightsBefore[end] - weightsBefore[first] + (keyValuesBefore[end] - keyValuesBefore[first]) * room.sequenceTokens
         if first == 0 { bytes += room.embedding }
-        if end < moduleCount { return bytes.rounded(.up) <= room.inner }
+        if end < moduleCount { return bytes <= room.inner }
         // A tied table is stored once where both ends are one stage's.
         if !(problem.shape.tied && first == 0) { bytes += room.output }
-        return bytes.rounded(.up) <= room.last
+        return bytes <= room.last
     }
 
     // MARK: Pipelines

@@ -26,12 +26,13 @@ public struct Planner: Sendable {
     public func plan(_ strategy: Strategy = .auto, timeLimit: Double = 20, warm: Evaluation? = nil) throws(NothingFits) -> Result {
         let deadline = Deadline(seconds: timeLimit)
         let found = strategy.search(problem, deadline: deadline, warm: warm)
-        guard let best = found.first, best.fits, best.score.isFinite else {
+        guard var best = found.first, best.fits, best.score.isFinite else {
             let reason =
                 found.first.map { "\($0.note.isEmpty ? $0.strategy : $0.note): \($0.overflows.joined(separator: "; "))" }
                 ?? "no device that can hold any of it"
             throw NothingFits(description: "\(problem.shape.name) does not fit with strategy \(strategy.rawValue): \(reason)")
         }
+        best.plan = problem.completed(best.plan)
         return Result(best: best, others: Array(found.dropFirst()), strategy: strategy, planningSeconds: deadline.elapsed)
     }
 }

@@ -1,39 +1,50 @@
 import Plans
 
 extension Problem {
-    /// Prompt lengths that get a slice table: the mean that plans are scored with, quarters of the distribution, its longest, and the longest prompt the context has room for.
+    /// Prompt lengths that get a slice table while plans are compared: the mean, and where lengths differ quarters of their distribution and the longest.
     var slicedLengths: [Int] {
-        let longest = max(1, contextPrompt)
-        var lengths: Set<Int> = [Int(workload.meanPrompt.rounded()), longest]
+        let mean = Int(workload.meanPrompt.rounded())
+        var lengths: Set<Int> = [mean]
         if case .fixed = workload.prompt, workload.batch != nil {
-            lengths = [Int(workload.meanPrompt.rounded())]
         } else {
-            for quantile in [0.25, 0.5, 0.75, 1] { lengths.insert(promptQuantile(quantile)) }
-            // Between the longest of the workload and the context limit by doubling.
-            var length = max(64, promptQuantile(1))
-            while length < longest {
-                lengths.insert(length)
-                length *= 2
-            }
+            var random = SplitMix(seed: seed)
+            var sorted = (0..<256).map { _ in workload.prompt.sample(&random) }
+            if case .trace(let requests) = workload.demand { sorted = requests.map(\.promptTokens) }
+            sorted.sort()
+            for quarter in 1...4 where !sorted.isEmpty { lengths.insert(sorted[min(sorted.count - 1, sorted.count * quarter / 4)]) }
         }
-        return lengths.filter { $0 >= 64 && $0 <= longest }.sorted()
-    }
-
-    /// Longest prompt that leaves room for a token.
-    private var contextPrompt: Int { max(workload.contextTokens - 1, Int(workload.meanPrompt.rounded())) }
-
-    private func promptQuantile(_ share: Double) -> Int {
-        let sorted = requests.map(\.promptTokens).sorted()
-        guard !sorted.isEmpty else { return Int(workload.meanPrompt.rounded()) }
-        return sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
+        return lengths.filter { $0 >= 64 }.sorted()
     }
 
     /// The best slices for a pipeline of these stages, by prompt length; empty where no prompt gains from being cut.
-    func sliceTables(_ plan: Plan, replica: Int = 0) -> [SliceTable] {
+    func sliceTables(_ plan: Plan, replica: Int = 0, lengths: [Int]? = nil) -> [SliceTable] {
         guard let model = try? ReplicaModel(plan.replicas[replica], hardware: hardware, shape: shape), model.stages.count > 1 else { return [] }
         let sequences = Double(togetherSequences) / Double(max(1, plan.replicas.count)) / Double(max(1, plan.replicas[replica].block.microBatchCount))
-        let tables = slicedLengths.map { Self.sliceTable(model, prompt: $0, sequences: workload.batch == nil ? 1 : sequences) }
+        let tables = (lengths ?? slicedLengths).map { Self.sliceTable(model, prompt: $0, sequences: workload.batch == nil ? 1 : sequences) }
         return tables.contains { $0.slices.count > 1 } ? tables : []
+    }
+
+    /// A plan whose slice tables go on to the longest prompt that the context has room for, by doubling: prompts that this workload does not have, so its prediction stays.
+    func completed(_ plan: Plan) -> Plan {
+        var plan = plan
+        var known: [(stages: [Stage], tables: [SliceTable])] = []
+        let longest = workload.contextTokens - 1
+        for index in plan.replicas.indices where !plan.replicas[index].sliceTables.isEmpty {
+            let had = plan.replicas[index].sliceTables.map(\.promptTokens).max() ?? 0
+            var lengths: [Int] = []
+            var length = 2 * had
+            while length < longest && lengths.count < 8 {
+                lengths.append(length)
+                length *= 2
+            }
+            if longest > had && longest >= 64 { lengths.append(longest) }
+            guard !lengths.isEmpty else { continue }
+            let same = known.first { $0.stages == plan.replicas[index].stages }
+            let more = same?.tables ?? sliceTables(plan, replica: index, lengths: lengths)
+            if same == nil { known.append((plan.replicas[index].stages, more)) }
+            plan.replicas[index].sliceTables += more
+        }
+        return plan
     }
 
     /// The best slices of prompts of one length: whole tiles of the kernels, at most 32 of them.
