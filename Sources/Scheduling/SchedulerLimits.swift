@@ -10,7 +10,7 @@ public struct SchedulerLimits: Sendable, Equatable {
     public var stepTokens: Int
     /// Most logits rows one step asks for.
     public var stepLogits: Int
-    /// Most sequences that run at once; each may decode in every step, so never more than `stepTokens` or `stepLogits`.
+    /// Most sequences that run at once; each decodes in one step of every `decodeGroups`, so never more than those hold.
     public var sequences: Int
     /// Most tokens of one prompt in one step; `stepTokens` where prompts are cut by the budget alone.
     public var sliceTokens: Int
@@ -38,12 +38,14 @@ public struct SchedulerLimits: Sendable, Equatable {
         self.blockCount = max(0, blockCount)
         self.stepTokens = max(1, stepTokens)
         self.stepLogits = max(1, stepLogits)
-        self.sequences = max(1, min(sequences, stepTokens, stepLogits))
+        let groups = max(1, min(decodeGroups ?? stepsInFlight, stepsInFlight))
+        let (most, overflow) = self.stepTokens.multipliedReportingOverflow(by: groups)
+        self.sequences = max(1, min(sequences, overflow ? .max : most, stepLogits))
         self.sliceTokens = max(1, min(sliceTokens ?? stepTokens, stepTokens))
         self.sharesPrefixes = sharesPrefixes
         self.describesSteps = describesSteps
         self.stepsInFlight = max(1, stepsInFlight)
-        self.decodeGroups = max(1, min(decodeGroups ?? stepsInFlight, stepsInFlight))
+        self.decodeGroups = groups
         self.stepPrompts = max(1, stepPrompts)
         self.sliceTables = sliceTables.sorted { $0.promptTokens < $1.promptTokens }
     }

@@ -103,7 +103,7 @@ struct SimulateCommand: ParsableCommand {
         let seconds = start.duration(to: .now) / .seconds(1)
         if let trace { try Data(report.trace.chromeJSON.utf8).write(to: URL(fileURLWithPath: trace)) }
         if input.json {
-            print((detail ? report.detailedJSON : report.json).serialized())
+            print((detail ? report.detailedJSON(prediction: evaluation.prediction, of: evaluation.plan) : report.json).serialized())
             return
         }
         print(

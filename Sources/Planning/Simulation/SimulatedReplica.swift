@@ -63,7 +63,8 @@ struct SimulatedReplica {
     /// The engine's limits for a plan's replica.
     ///
     /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the whole block. In a
-    /// pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around.
+    /// pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around, and prompts are cut about as
+    /// fine as the devices multiply well: a step that takes much longer than the others leaves every stage behind it idle.
     static func limits(_ model: ReplicaModel, workload: Workload) -> SchedulerLimits {
         let context = max(1, workload.contextTokens)
         let planned = max(1, model.block.microBatchSize) * max(1, model.block.microBatchCount)
@@ -77,8 +78,11 @@ struct SimulatedReplica {
         if model.stages.count > 1 {
             groups = max(model.stages.count, min(model.block.microBatchCount, 256))
             if model.block.microBatchCount > 1 { prompts = max(1, model.block.microBatchSize) }
-            let slice = model.slices(sequences: 1, promptTokens: workload.meanPrompt).max() ?? 1
-            let load = StepLoad.prefill(sequences: 1, tokens: slice)
+            let cut = model.sliceTables.flatMap(\.slices).max() ?? 0
+            let fine = efficientTokens(model, context: workload.meanPrompt / 2)
+            let sliced = min(stepTokens, max(0, min(planned, prompts, stepTokens) * min(cut, stepTokens)))
+            stepTokens = max(min(stepTokens, fine + (sequences + groups - 1) / groups), sliced)
+            let load = StepLoad.prefill(sequences: 1, tokens: min(workload.meanPrompt, Double(cut > 0 ? cut : stepTokens)))
             let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
             inFlight = max(groups, min(8 * model.stages.count, Int(min(1e6, places)) + 1))
             // Nothing overtakes: a step of several prompts holds up at every stage all that follows, more prompts come meanwhile, and the next step is as long.
@@ -86,11 +90,22 @@ struct SimulatedReplica {
         } else if model.block.microBatchCount > 1 {
             stepTokens = max(stepTokens, planned * Int(workload.meanPrompt.rounded(.up)))
         }
-        stepTokens = max(stepTokens, sequences)
         return SchedulerLimits(
-            blockTokens: blockTokens, blockCount: blocks, stepTokens: stepTokens, stepLogits: sequences, sequences: sequences, sharesPrefixes: false,
-            describesSteps: false,
-            stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts, sliceTables: model.sliceTables)
+            blockTokens: blockTokens, blockCount: blocks, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
+            sequences: sequences, sharesPrefixes: false, describesSteps: false, stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts,
+            sliceTables: model.sliceTables)
+    }
+
+    /// The fewest prompt tokens of a step, from 64 on in powers of two, at which the slowest stage takes at most 15 % longer per token than at most efficient.
+    static func efficientTokens(_ model: ReplicaModel, context: Double) -> Int {
+        func perToken(_ tokens: Double) -> Double {
+            let load = StepLoad.prefill(sequences: 1, tokens: tokens, after: context, wantsLogits: false)
+            return (model.stages.map { $0.time(load).seconds }.max() ?? 0) / tokens
+        }
+        let best = perToken(ReplicaModel.longestStep)
+        var tokens = 64
+        while Double(tokens) < ReplicaModel.longestStep, perToken(Double(tokens)) > 1.15 * best { tokens *= 2 }
+        return tokens
     }
 
     @inline(__always) var waitingCount: Int { queue.count - head + scheduler.waitingCount }

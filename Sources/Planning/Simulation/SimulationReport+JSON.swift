@@ -1,4 +1,5 @@
 public import JSON
+public import Plans
 
 extension SimulationReport {
     /// The form that other programs rely on (docs/command-line.md).
@@ -11,6 +12,13 @@ extension SimulationReport {
             ("tpot_seconds", ["p50": .number(perToken(percentile: 0.5)), "p99": .number(perToken(percentile: 0.99))]),
             ("utilisation", .object(JSONObject(utilisation.map { ($0.device, .number($0.share)) }))),
         ]
+    }
+
+    /// The same with everything else the simulation knows, and what was predicted for the plan.
+    public func detailedJSON(prediction: Prediction, of plan: Plan) -> JSON {
+        var fields = detailedJSON.object ?? JSONObject()
+        fields["prediction"] = prediction.json(memories: plan.memories)
+        return .object(fields)
     }
 
     /// The same with everything else the simulation knows.
