@@ -3,11 +3,13 @@ struct ReplicaSpeed {
     /// Seconds of a decode round at 1, 2, 4, ... sequences.
     private let rounds: [Double]
     /// Seconds of the busiest stage, and until the first token, per prompt token.
-    private let occupancyPerToken: Double
+    let occupancyPerToken: Double
     private let firstTokenPerToken: Double
     private let mostSequences: Int
     /// What is expected of a request: a router does not know how long an answer will be.
     private let meanOutput: Double
+    /// How long a router remembers what came: several requests' lives.
+    let memorySeconds: Double
 
     init(_ model: ReplicaModel, workload: Workload, mostSequences: Int) {
         let prompt = workload.meanPrompt
@@ -24,6 +26,7 @@ struct ReplicaSpeed {
         let load = StepLoad.prefill(sequences: 1, tokens: prompt / Double(slices.count), after: prompt / 2)
         occupancyPerToken = model.period(load) * Double(slices.count) / prompt
         firstTokenPerToken = model.prefillSeconds(sequences: 1, slices: slices) / prompt
+        memorySeconds = max(1e-3, 5 * (firstTokenPerToken * prompt + meanOutput * rounds[0]))
     }
 
     /// Seconds of a decode round, linear between powers of two.
@@ -42,9 +45,11 @@ struct ReplicaSpeed {
     }
 
     /// Seconds until a request that comes now would have its last token: prompts before it, its own, room among the sequences, its tokens.
-    func expectedSeconds(promptTokens: Int, running: Int, waiting: Int, promptBacklog: Int) -> Double {
+    ///
+    /// - Parameter promptShare: of the replica's time that prompts lately took; decoding goes on in the rest.
+    func expectedSeconds(promptTokens: Int, running: Int, waiting: Int, promptBacklog: Int, promptShare: Double) -> Double {
         let all = running + waiting + 1
-        let pace = round(min(all, mostSequences))
+        let pace = round(min(all, mostSequences)) / max(0.1, 1 - promptShare)
         let prompts = Double(promptBacklog) * occupancyPerToken + Double(promptTokens) * firstTokenPerToken
         // Each round brings a token to every running sequence: so often one of them ends.
         let room = Double(max(0, all - mostSequences)) * meanOutput * pace / Double(mostSequences)

@@ -1,3 +1,4 @@
+import Glibc
 import Models
 import Plans
 import Scheduling
@@ -30,6 +31,8 @@ struct SimulatedReplica {
     let speed: ReplicaSpeed
     private(set) var scheduler: Scheduler
     private(set) var stages: [StageState]
+    /// Whether a step may be several micro-batches of the plan's block.
+    private let sharesPasses: Bool
     /// From when on it can run.
     var readyAt: Double
     var isAlive = true
@@ -38,6 +41,9 @@ struct SimulatedReplica {
     private(set) var peakBlocks = 0
     /// Tokens of prompts that wait or are being computed.
     private(set) var promptBacklog = 0
+    /// Prompt tokens per second, those of long ago counting less, as of a moment.
+    private var promptRate = 0.0
+    private var promptRateAt = 0.0
     /// Request numbers by the scheduler's ids.
     private var requestOf: [Int] = []
     /// Requests not yet given to the scheduler, from `head` on: their tokens need memory.
@@ -51,6 +57,7 @@ struct SimulatedReplica {
         self.readyAt = readyAt
         let limits = Self.limits(model, workload: workload)
         scheduler = Scheduler(limits: limits)
+        sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || Self.sharedBatches(model, groups: limits.decodeGroups) > 1)
         speed = ReplicaSpeed(model, workload: workload, mostSequences: limits.sequences)
         stages = model.stages.map { StageState(busy: Array(repeating: 0, count: $0.devices.count)) }
     }
@@ -76,12 +83,15 @@ struct SimulatedReplica {
         var stepTokens = Int(ReplicaModel.longestStep)
         var inFlight = 1, groups = 1, prompts = Int.max
         if model.stages.count > 1 {
-            groups = max(model.stages.count, min(model.block.microBatchCount, 256))
-            if model.block.microBatchCount > 1 { prompts = max(1, model.block.microBatchSize) }
+            groups = decodeGroups(model, workload: workload)
+            let shared = sharedBatches(model, groups: groups)
+            if model.block.microBatchCount > 1 { prompts = max(1, model.block.microBatchSize) * shared }
             let cut = model.sliceTables.flatMap(\.slices).max() ?? 0
             let fine = efficientTokens(model, context: workload.meanPrompt / 2)
             let sliced = min(stepTokens, max(0, min(planned, prompts, stepTokens) * min(cut, stepTokens)))
             stepTokens = max(min(stepTokens, fine + (sequences + groups - 1) / groups), sliced)
+            // Micro-batches that share a pass over streamed weights do so with their prompts too.
+            if shared > 1 { stepTokens = max(stepTokens, planned * Int(workload.meanPrompt.rounded(.up)) / groups) }
             let load = StepLoad.prefill(sequences: 1, tokens: min(workload.meanPrompt, Double(cut > 0 ? cut : stepTokens)))
             let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
             inFlight = max(groups, min(8 * model.stages.count, Int(min(1e6, places)) + 1))
@@ -94,6 +104,31 @@ struct SimulatedReplica {
             blockTokens: blockTokens, blockCount: blocks, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
             sequences: sequences, sharesPrefixes: false, describesSteps: false, stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts,
             sliceTables: model.sliceTables)
+    }
+
+    /// Into how many steps a pipeline divides its sequences: one for each stage and micro-batch; fewer where stages stream weights and every step more is another
+    /// pass over them. A round of g steps takes max(g x slowest stage, all stages one after another).
+    static func decodeGroups(_ model: ReplicaModel, workload: Workload) -> Int {
+        let usual = max(model.stages.count, min(model.block.microBatchCount, 256))
+        guard model.block.microBatchCount > 1, model.stages.contains(where: \.isStreaming) else { return usual }
+        let sequences = Double(max(1, model.block.microBatchSize) * model.block.microBatchCount)
+        func round(_ groups: Int) -> Double {
+            let load = StepLoad.decode(
+                sequences: sequences / Double(groups), context: workload.meanPrompt + workload.meanOutput / 2,
+                microBatches: sharedBatches(model, groups: groups))
+            return max(Double(groups) * (model.stages.map { $0.time(load).seconds }.max() ?? 0), model.seconds(load))
+        }
+        var best = (groups: usual, seconds: round(usual))
+        for groups in 1..<max(2, usual) {
+            let seconds = round(groups)
+            if seconds < 0.98 * best.seconds { best = (groups, seconds) }
+        }
+        return best.groups
+    }
+
+    /// Micro-batches of one step of a pipeline.
+    static func sharedBatches(_ model: ReplicaModel, groups: Int) -> Int {
+        max(1, (model.block.microBatchCount + groups - 1) / max(1, groups))
     }
 
     /// The fewest prompt tokens of a step, from 64 on in powers of two, at which the slowest stage takes at most 15 % longer per token than at most efficient.
@@ -116,10 +151,17 @@ struct SimulatedReplica {
     /// Seconds until a request that comes now is expected to end.
     func expectedSeconds(promptTokens: Int, at now: Double) -> Double {
         max(0, readyAt - now)
-            + speed.expectedSeconds(promptTokens: promptTokens, running: runningCount, waiting: waitingCount, promptBacklog: promptBacklog)
+            + speed.expectedSeconds(
+                promptTokens: promptTokens, running: runningCount, waiting: waitingCount, promptBacklog: promptBacklog,
+                promptShare: recentPrompts(at: now) * speed.occupancyPerToken)
     }
 
-    mutating func enqueue(_ request: Int, promptTokens: Int) {
+    /// Prompt tokens per second that lately came.
+    private func recentPrompts(at now: Double) -> Double { promptRate * exp((promptRateAt - now) / speed.memorySeconds) }
+
+    mutating func enqueue(_ request: Int, promptTokens: Int, at now: Double) {
+        promptRate = recentPrompts(at: now) + Double(promptTokens) / speed.memorySeconds
+        promptRateAt = now
         if head > 1024, head * 2 > queue.count {
             queue.removeFirst(head)
             head = 0
@@ -145,7 +187,7 @@ struct SimulatedReplica {
             load.logits += Double(share.logits)
         }
         load.sequences = Double(count)
-        if stages.count == 1, model.block.microBatchCount > 1 {
+        if sharesPasses {
             let size = max(1, model.block.microBatchSize)
             load.microBatches = (count + size - 1) / size
         }
@@ -209,4 +251,11 @@ struct SimulatedReplica {
 extension ReplicaModel {
     /// Bytes of hidden states that one token takes to the next stage.
     var hiddenBytesPerToken: Double { Double(shape.hiddenSize) * StageModel.hiddenBytes }
+}
+
+extension StageModel {
+    /// Whether some device multiplies with weights that are not in its memory.
+    var isStreaming: Bool {
+        groups.contains { group in (group.attention + group.feedForward).contains { $0.parts.contains { $0.source != .resident } } }
+    }
 }

@@ -155,7 +155,7 @@ public struct Simulator {
             return
         }
         table.owner[request] = Int32(best)
-        replicas[best].enqueue(request, promptTokens: tokens)
+        replicas[best].enqueue(request, promptTokens: tokens, at: now)
         waiting += 1
         queue.set(Double(waiting), at: now)
         stir(best)
