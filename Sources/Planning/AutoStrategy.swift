@@ -17,13 +17,14 @@ struct AutoStrategy {
             found += more
         }
         for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen, .hexgen] {
-            add(strategy.search(problem, deadline: deadline, warm: warm), strategy.contenders(warm != nil))
+            let own = strategy.search(problem, deadline: deadline, warm: warm)
+            add(own, strategy.contenders(warm != nil, of: own))
         }
         var own = processors()
         if problem.hardware.gpus.count > 1, problem.hardware.gpus.count <= 16 { own += offloadedPipelines() }
         if !problem.constraints.pins.isEmpty { own += pinned() }
         own += Strategy.ranked(found + own).prefix(6).flatMap(flowing)
-        add(Strategy.ranked(own), Strategy.auto.contenders(warm != nil))
+        add(Strategy.ranked(own), Strategy.auto.contenders(warm != nil, of: own))
         return problem.playing.settled(found, contenders: contenders)
     }
 

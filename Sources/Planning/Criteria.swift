@@ -79,11 +79,15 @@ struct Criteria {
             guard let server = kept[index].server else { continue }
             let most = server.sequencesInTime(prompt: prompt, output: output, limits: problem.limits)
             guard most >= 1, most < server.mostSequences else { continue }
-            var capped = kept[index]
-            capped.server = QueueModel.Server(capped, prompt: prompt, output: output, mostSequences: most)
-            capped.sustained[0] = attained(capped)
-            capped.isCapped = true
-            kept.append(capped)
+            for share in [1, 0.6] {
+                let count = max(1, Int(Double(most) * share))
+                var capped = kept[index]
+                capped.server = QueueModel.Server(capped, prompt: prompt, output: output, mostSequences: count)
+                capped.sustained[0] = attained(capped)
+                capped.cap = share
+                kept.append(capped)
+                if count == 1 { break }
+            }
         }
         return kept
     }

@@ -73,6 +73,7 @@ final class HexGenStrategy {
             _ = search.improve(start, rounds: 3, width: 2, touching: changed)
         } else if !enumerating || !search.enumerate() {
             search.explore(starts(), kicks: 4)
+            search.stand(mergedUntilFitting(clusters { solver.pools[$0].machine }))
         }
         return search
     }
@@ -82,7 +83,10 @@ final class HexGenStrategy {
         if problem.objective == .cost { search.prune() }
         search.polish(3)
         var found: [Evaluation] = []
-        for (rank, candidate) in search.best.prefix(6).enumerated() {
+        // The best, and machines by themselves whatever the queue model thinks of them.
+        var candidates = Array(search.best.prefix(6))
+        if warm == nil { candidates += search.standing }
+        for (rank, candidate) in candidates.enumerated() {
             let placed = zip(candidate.replicas, candidate.picks).map { Placed(solver.solve($0), $1) }
             let (drafts, note) = (stages(placed), note(placed))
             let most = placed.map { $0.choice.server?.mostSequences ?? problem.mostSequences }

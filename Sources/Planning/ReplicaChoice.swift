@@ -20,8 +20,8 @@ struct ReplicaChoice {
     /// Sequences it has room for.
     var room: Int
     var server: QueueModel.Server?
-    /// Whether it runs fewer sequences at once than it has room for.
-    var isCapped = false
+    /// Share of the sequences with which a request of mean length is in time that it runs at most; nil: all it has room for.
+    var cap: Double?
     /// Requests per second within the limits, within tighter ones, and without limits.
     var sustained: [Double] = []
     /// Seconds of a lone request from the first prompt token to the last output token.

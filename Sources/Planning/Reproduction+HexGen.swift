@@ -84,7 +84,9 @@ extension Reproduction {
                 let name = chain.map { String($0.count) }.joined(separator: "/") + "@" + order.map(String.init).joined()
                 guard !found.contains(where: { $0.0 == name }) else { continue }
                 let nodes = tables.nodes(chain, load: problem.decisiveLoad(), sequences: 1)
-                guard let split = LayerSplit.leastSum(nodes.map(\.seconds), layers: problem.shape.layerCount, bound: .greatestFiniteMagnitude),
+                guard
+                    let split = LayerSplit.leastSum(
+                        nodes.map { [.infinity] + $0.seconds.dropFirst() }, layers: problem.shape.layerCount, bound: .greatestFiniteMagnitude),
                     !split.counts.contains(0), let evaluation = problem.finish([tables.stages(nodes, split.counts)], strategy: .hexgen, note: ""),
                     evaluation.fits
                 else { continue }

@@ -157,7 +157,8 @@ extension Reproduction {
             }
             func ratio(_ a: Int, _ b: Int, _ figure: Int) -> String {
                 let value = figure < 2 ? figures[a][figure] / figures[b][figure] : figures[b][figure] / figures[a][figure]
-                return value.isFinite ? "\(Text.fixed(value, 2))x" : "-"
+                // Beyond its capacity a pool has no deadline.
+                return value.isFinite && (figure < 2 || figures[b][figure] < 12 * unit) ? "\(Text.fixed(value, 2))x" : "it is saturated"
             }
             text += "\n" + head(["ratio", "rate, 90 %", "rate, 99 %", "deadline, 90 %", "deadline, 99 %", "published"])
             for (label, a, b, published) in [

@@ -32,11 +32,14 @@ public enum Strategy: String, Sendable, CaseIterable {
             }
         // `auto` has settled its own.
         return self == .auto
-            ? Self.ranked(found) : problem.settled(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil))))
+            ? Self.ranked(found) : problem.settled(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil, of: found))))
     }
 
-    /// How many of its best plans are played step by step.
-    func contenders(_ isWarm: Bool) -> Int { self == .hexgen ? (isWarm ? 2 : 5) : isWarm ? 1 : 2 }
+    /// How many of its best plans are played step by step: of `hexgen` more where not every request is in time anyway.
+    func contenders(_ isWarm: Bool, of found: [Evaluation]) -> Int {
+        guard self == .hexgen else { return isWarm ? 1 : 2 }
+        return isWarm ? 2 : found.contains { $0.score > 1e-3 } ? 12 : 5
+    }
 
     /// Fitting plans first, of those the ones that were played step by step, then by score; ties by name so that results do not depend on the order of search.
     static func ranked(_ evaluations: [Evaluation]) -> [Evaluation] {
