@@ -38,7 +38,7 @@ public enum Strategy: String, Sendable, CaseIterable {
     /// How many of its best plans are played step by step: of `hexgen` more where not every request is in time anyway.
     func contenders(_ isWarm: Bool, of found: [Evaluation]) -> Int {
         guard self == .hexgen else { return isWarm ? 1 : 2 }
-        return isWarm ? 2 : found.contains { $0.score > 1e-3 } ? 12 : 5
+        return isWarm ? 2 : (found.lazy.map(\.score).min() ?? 0) > 1e-3 ? 12 : 5
     }
 
     /// Fitting plans first, of those the ones that were played step by step, then by score; ties by name so that results do not depend on the order of search.

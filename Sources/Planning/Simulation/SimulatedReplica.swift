@@ -95,8 +95,6 @@ struct SimulatedReplica {
             let load = StepLoad.prefill(sequences: 1, tokens: min(workload.meanPrompt, Double(cut > 0 ? cut : stepTokens)))
             let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
             inFlight = max(groups, min(8 * model.stages.count, Int(min(1e6, places)) + 1))
-            // Nothing overtakes: a step of several prompts holds up at every stage all that follows, more prompts come meanwhile, and the next step is as long.
-            stepTokens = min(stepTokens, Int(slice.rounded(.up)) + (sequences + groups - 1) / groups)
         } else if model.block.microBatchCount > 1 {
             stepTokens = max(stepTokens, planned * Int(workload.meanPrompt.rounded(.up)))
         }
