@@ -39,6 +39,20 @@ extension PipelineTimes {
         return stageCount == 1 ? stageSeconds(0, load) : max(period(of: load), latency(of: load.oneMicroBatch))
     }
 
+    /// Tokens of a prompt from which on longer pieces are hardly multiplied faster: as the simulator cuts.
+    func efficientTokens(after context: Double) -> Double {
+        func perToken(_ tokens: Double) -> Double {
+            let load = StepLoad.prefill(sequences: 1, tokens: tokens, after: context, wantsLogits: false)
+            var longest = 0.0
+            for stage in 0..<stageCount { longest = max(longest, stageSeconds(stage, load)) }
+            return longest / tokens
+        }
+        let best = perToken(ReplicaModel.longestStep)
+        var tokens = 64.0
+        while tokens < ReplicaModel.longestStep, perToken(tokens) > 1.15 * best { tokens *= 2 }
+        return tokens
+    }
+
     /// Seconds until a lone prompt's first token: its slices flowing through the stages.
     func promptSeconds(_ slices: [Double]) -> Double {
         var finished = Array(repeating: 0.0, count: stageCount)
@@ -87,8 +101,10 @@ extension QueueModel {
             let context = prompt + output / 2
             let slices = times.promptSlices(prompt)
             let longest = slices.max() ?? prompt
-            let slice = StepLoad.prefill(sequences: 1, tokens: longest, after: max(0, prompt / 2 - longest / 2))
-            let alone = times.period(of: slice) * Double(slices.count) / prompt
+            // A pipeline's prompts are cut about as fine as its devices multiply well, so that decoding goes on between the pieces.
+            let pieces = times.stageCount == 1 ? 1 : max(1, (longest / times.efficientTokens(after: prompt / 2)).rounded(.up))
+            let slice = StepLoad.prefill(sequences: 1, tokens: longest / pieces, after: max(0, prompt / 2 - longest / pieces / 2))
+            let alone = times.period(of: slice) * Double(slices.count) * pieces / prompt
             let lone = times.promptSeconds(slices)
             var count = 1
             while true {
@@ -96,9 +112,11 @@ extension QueueModel {
                 // Each of a pipeline's steps brings its share of the decoding sequences.
                 let beside = StepLoad.decode(sequences: max(1, Double(count) / Double(times.stageCount)), context: context)
                 let more = times.period(of: beside + slice) - times.period(of: beside)
-                let occupied = min(alone, max(0, more) * Double(slices.count) / prompt)
+                let occupied = min(alone, max(0, more) * Double(slices.count) * pieces / prompt)
                 occupancy.append(occupied)
-                stall.append(times.stageCount == 1 ? occupied : max(occupied, (lone - times.latency(of: beside)) / prompt))
+                stall.append(
+                    times.stageCount == 1
+                        ? occupied : max(occupied, ((pieces == 1 ? lone : times.latency(of: slice)) - times.latency(of: beside)) / prompt))
                 if count >= mostSequences { break }
                 count = min(count * 2, mostSequences)
             }
