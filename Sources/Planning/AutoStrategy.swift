@@ -16,17 +16,38 @@ struct AutoStrategy {
             contenders.append(contentsOf: found.count..<found.count + min(count, more.count))
             found += more
         }
-        for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen, .hexgen] {
+        func search(_ strategy: Strategy) {
             let own = strategy.search(problem, deadline: deadline, warm: warm)
             add(own, strategy.contenders(warm != nil, of: own))
         }
-        var own = processors()
-        if problem.hardware.gpus.count > 1, problem.hardware.gpus.count <= 16 { own += offloadedPipelines() }
-        if !problem.constraints.pins.isEmpty { own += pinned() }
-        own += Strategy.ranked(found + own).prefix(6).flatMap(flowing)
+        let isLarge = problem.hardware.gpus.count > Self.alwaysWhole
+        if let kept = warm.flatMap(problem.kept) { add([kept], 1) }
+        // Re-planning a large pool: what the old plan was not made by seldom wins and is left out, as long as something fits.
+        var isShort = false
+        if warm != nil && isLarge {
+            search(.hexgen)
+            isShort = found.contains { $0.fits && $0.score.isFinite }
+        }
+        for strategy in [Strategy.even, .memory, .hetegen, .hpipe, .flexgen] where !isShort || warm?.strategy == strategy.rawValue {
+            search(strategy)
+        }
+        if warm == nil || !isLarge { search(.hexgen) }
+        var own: [Evaluation] = []
+        if !isShort {
+            own += processors()
+            if problem.hardware.gpus.count > 1, !isLarge { own += offloadedPipelines() }
+        }
+        if !problem.pins.isEmpty {
+            let hardware = problem.hardware
+            own += PinnedPipelines(problem: problem).search(.auto, orders: [hardware.gpus + hardware.usable.filter { hardware.devices[$0].isCPU }])
+        }
+        own += Strategy.ranked(found + own).prefix(isShort ? 2 : 6).flatMap(flowing)
         add(Strategy.ranked(own), Strategy.auto.contenders(warm != nil, of: own))
         return problem.playing.settled(found, contenders: contenders)
     }
+
+    /// Up to so many GPUs every strategy is searched even where a plan to start from is given.
+    static let alwaysWhole = 16
 
     // MARK: Processors as stages
 
@@ -89,11 +110,11 @@ struct AutoStrategy {
                 stages.append(problem.residentStage([other], layers: next..<next + layers))
                 next += layers
             }
-            let search = HeteGenStrategy(problem: problem, deadline: deadline)
-            for setting in search.best(gpu: primary, layers: next..<count).prefix(6) {
-                let last = Offload(problem: problem, sequences: problem.togetherSequences).stage(setting, layers: next..<count)
-                let note = HPipeStrategy.note(problem, stages) + "; rest on " + HeteGenStrategy.note(setting, problem)
-                if let evaluation = problem.finish([stages + [last]], strategy: .auto, note: note) { found.append(evaluation) }
+            let note = HPipeStrategy.note(problem, stages) + "; rest on "
+            found += HeteGenStrategy(problem: problem, deadline: deadline).evaluations(
+                gpu: primary, before: stages, layers: next..<count, strategy: .auto
+            ) {
+                note + HeteGenStrategy.note($0, problem)
             }
         }
         return found
@@ -129,48 +150,5 @@ struct AutoStrategy {
             }
         }
         return found
-    }
-
-    // MARK: Pins
-
-    /// A pipeline that keeps the pins: pinned ranges are stages of their own, what lies between is distributed over all devices within what memory is left.
-    private func pinned() -> [Evaluation] {
-        let hardware = problem.hardware, tables = NodeTables(problem: problem)
-        let load = problem.decisiveLoad(), sequences = Double(problem.togetherSequences)
-        var room: [Int: Int] = [:]
-        for device in hardware.usable {
-            room[device] = tables.layerCapacity([device], sequences: sequences, ends: tables.outputBytes + tables.embeddingBytes)
-        }
-        var segments: [(layers: Range<Int>, device: Int?)] = []
-        var next = 0
-        for pin in problem.constraints.pins.sorted(by: { $0.layers.lowerBound < $1.layers.lowerBound }) {
-            guard let device = hardware.devices.firstIndex(where: { $0.label == pin.device }) else { return [] }
-            let first = max(next, pin.layers.lowerBound)
-            if first > next { segments.append((next..<first, nil)) }
-            if pin.layers.upperBound + 1 > first {
-                segments.append((first..<pin.layers.upperBound + 1, device))
-                room[device, default: 0] -= pin.layers.upperBound + 1 - first
-            }
-            next = max(next, pin.layers.upperBound + 1)
-        }
-        if next < problem.shape.layerCount { segments.append((next..<problem.shape.layerCount, nil)) }
-        var stages: [StageDraft] = []
-        for segment in segments {
-            if let device = segment.device {
-                stages.append(problem.residentStage([device], layers: segment.layers))
-                continue
-            }
-            let order = hardware.gpus + hardware.usable.filter { hardware.devices[$0].isCPU }
-            let nodes = tables.nodes(order.map { [$0] }, load: load, sequences: sequences, ends: false)
-            let seconds = zip(order, nodes).map { device, node in node.seconds.enumerated().map { $0 <= max(0, room[device] ?? 0) ? $1 : .infinity } }
-            guard let split = LayerSplit.leastSum(seconds, layers: segment.layers.count, bound: .greatestFiniteMagnitude) else { return [] }
-            var first = segment.layers.lowerBound
-            for (device, count) in zip(order, split.counts) where count > 0 {
-                stages.append(problem.residentStage([device], layers: first..<first + count))
-                first += count
-                room[device, default: 0] -= count
-            }
-        }
-        return problem.finish([stages], strategy: .auto, note: "with pins: " + HPipeStrategy.note(problem, stages)).map { [$0] } ?? []
     }
 }

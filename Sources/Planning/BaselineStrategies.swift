@@ -1,4 +1,5 @@
 import Models
+
 /// Equal layer counts on every device in order: what most tools do with several devices.
 struct EvenStrategy {
     let problem: Problem
@@ -22,14 +23,7 @@ struct MemoryStrategy {
     }
 }
 
-/// One stage per device with layers by weight; devices that get none are left out.
+/// One stage per device with layers by weight, pinned layers where they are pinned; devices that get none are left out.
 private func pipeline(_ problem: Problem, _ devices: [Int], weights: [Double], strategy: Strategy, note: String) -> Evaluation? {
-    let counts = Realiser.apportion(weights, units: problem.shape.layerCount, grain: 1)
-    var next = 0
-    var stages: [StageDraft] = []
-    for (device, count) in zip(devices, counts) where count > 0 {
-        stages.append(problem.residentStage([device], layers: next..<next + count))
-        next += count
-    }
-    return problem.finish([stages], strategy: strategy, note: note)
+    problem.finish([PinnedPipelines(problem: problem).weighted(devices, weights)], strategy: strategy, note: note)
 }

@@ -1,6 +1,8 @@
 public import Plans
 
 /// What the user insists on. Restricts every search; contradictory wishes are refused with both named.
+///
+/// Two limits on one memory do not contradict each other: both are kept where the smaller one is. The same pin, exclusion or format twice is no contradiction either.
 public struct Constraints: Sendable, Equatable {
     public struct Pin: Sendable, Equatable {
         public var layers: ClosedRange<Int>
@@ -14,6 +16,11 @@ public struct Constraints: Sendable, Equatable {
         public var memory: String
         public var bytes: Int
         public var text: String
+
+        /// Whether it is about this memory.
+        func names(_ place: Hardware.Memory) -> Bool {
+            place.label == memory || place.label.hasSuffix("/" + memory) || place.kind.rawValue == memory
+        }
     }
 
     public var pins: [Pin] = []
@@ -21,6 +28,8 @@ public struct Constraints: Sendable, Equatable {
     /// Labels of devices or names of machines.
     public var excluded: [String] = []
     public var keyValueFormat: KeyValueFormat?
+    /// As the user wrote it.
+    private var keyValueText = ""
 
     public init() {}
 
@@ -73,9 +82,10 @@ public struct Constraints: Sendable, Equatable {
             }
         guard let format else { throw ConstraintError(message: "kv \"\(text.prefix(40))\": expected 16bit, 8bit or 4bit") }
         if let other = keyValueFormat, other != format {
-            throw ConstraintError(message: "\"kv \(other.rawValue)\" and \"kv \(text)\" contradict each other")
+            throw ConstraintError(message: "\"kv \(keyValueText.isEmpty ? other.rawValue : keyValueText)\" and \"kv \(text)\" contradict each other")
         }
         keyValueFormat = format
+        keyValueText = text
     }
 }
 

@@ -18,6 +18,9 @@ struct HPipeStrategy {
     static let orderWork = 60_000_000
 
     func search() -> [Evaluation] {
+        if !problem.pins.isEmpty {
+            return PinnedPipelines(problem: problem).search(.hpipe, orders: [problem.mainDevices, problem.mainDevices.reversed()])
+        }
         guard let costs = PipelineCosts(problem: problem, devices: problem.mainDevices) else { return [] }
         let found =
             switch problem.objective {

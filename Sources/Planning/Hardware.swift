@@ -92,7 +92,7 @@ public struct Hardware: Sendable {
     public func link(_ a: Int, _ b: Int) -> LinkProfile {
         let (from, to) = (devices[a], devices[b])
         if from.machine == to.machine, let one = from.profile.peer, let other = to.profile.peer {
-            return one.bytesPerSecond <= other.bytesPerSecond ? one : other
+            return LinkProfile(bytesPerSecond: min(one.bytesPerSecond, other.bytesPerSecond), latency: max(one.latency, other.latency))
         }
         var rate =
             from.machine == to.machine ? profile.machines[from.machine].memory.bytesPerSecond : machineLink(from.machine, to.machine).bytesPerSecond
@@ -127,9 +127,7 @@ public struct Hardware: Sendable {
             for index in found { result.devices[index].excluded = true }
         }
         for limit in constraints.limits {
-            let found = memories.indices.filter {
-                memories[$0].label == limit.memory || memories[$0].label.hasSuffix("/" + limit.memory) || memories[$0].kind.rawValue == limit.memory
-            }
+            let found = memories.indices.filter { limit.names(memories[$0]) }
             guard !found.isEmpty else {
                 throw ConstraintError(
                     message: "limit \(limit.text): no such memory; there are \(memories.map(\.label).prefix(20).joined(separator: ", "))")

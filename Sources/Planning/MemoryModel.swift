@@ -38,9 +38,16 @@ public struct MemoryModel: Sendable {
         max(Double(block.microBatchSize), min(ReplicaModel.longestStep, Double(block.microBatchSize) * promptTokens))
     }
 
+    /// A plan that cannot be compressed (layers without a placement) uses nothing: it cannot run.
     public func uses(of plan: Plan) -> [Int: Use] {
+        var layouts: [ReplicaLayout] = []
+        for replica in plan.replicas { if let layout = try? ReplicaLayout(replica, shape: shape) { layouts.append(layout) } }
+        return uses(of: layouts)
+    }
+
+    func uses(of replicas: [ReplicaLayout]) -> [Int: Use] {
         var uses: [Int: Use] = [:]
-        for replica in plan.replicas {
+        for replica in replicas {
             let tokens = Self.stepTokens(replica.block, promptTokens: workload.meanPrompt)
             let sequences = Double(replica.block.microBatchSize)
             for stage in replica.stages { add(stage, of: replica, tokens: tokens, sequences: sequences, to: &uses) }
@@ -48,57 +55,55 @@ public struct MemoryModel: Sendable {
         return uses
     }
 
-    private func add(_ stage: Stage, of replica: Replica, tokens: Double, sequences: Double, to uses: inout [Int: Use]) {
-        var computing: Set<Int> = [], streaming: Set<Int> = []
-        for placement in stage.placements {
-            let elements: Double, units: Int
-            switch placement.module {
-            case .embedding: (elements, units) = (Double(shape.embeddingElements), shape.vocabularySize)
-            case .output:
-                // A tied table is stored once where both ends are on one machine; replicas of it are stored where they are used.
-                elements = shape.tied && stage.hasEmbedding ? 0 : Double(shape.outputElements)
-                units = shape.vocabularySize
-            case .attention(let layer):
-                guard layer < shape.layerCount else { continue }
-                let found = shape.layer(layer)
-                (elements, units) = (Double(found.attention.elements + found.normElements), found.attention.keyValueHeadCount)
-            case .feedForward(let layer):
-                guard layer < shape.layerCount else { continue }
-                let found = shape.layer(layer).feedForward
-                (elements, units) = (Double(found.elements), found.units)
-            }
-            for shard in placement.shards {
+    private func add(_ stage: StageLayout, of replica: ReplicaLayout, tokens: Double, sequences: Double, to uses: inout [Int: Use]) {
+        var computing: [Int] = [], streaming: [Int] = []
+        func note(_ device: Int) { if !computing.contains(device) { computing.append(device) } }
+        func add(_ shards: [Shard], elements: Double, units: Int, streams: Bool = true) {
+            for shard in shards {
                 let share = Double(shard.range.count) / Double(max(1, units))
                 uses[shard.home.rawValue, default: Use()].weights += elements * share * (shard.format?.bytesPerElement ?? shape.bytesPerElement)
                 for computer in shard.computers where hardware.devices.indices.contains(computer.device.rawValue) {
-                    computing.insert(computer.device.rawValue)
-                    if hardware.devices[computer.device.rawValue].memory != shard.home.rawValue { streaming.insert(computer.device.rawValue) }
+                    let device = computer.device.rawValue
+                    note(device)
+                    if streams, hardware.devices[device].memory != shard.home.rawValue, !streaming.contains(device) { streaming.append(device) }
                 }
             }
         }
-        let attentionLayers = stage.attentionLayers
-        for share in stage.keyValue {
-            var bytes = 0.0
-            var next = 0
-            for run in shape.runs {
-                let count = attentionLayers.clamped(to: next..<next + run.count).count
-                next += run.count
-                let heads = Double(max(1, run.layer.attention.keyValueHeadCount))
-                bytes += Double(count) * Double(run.layer.attention.keyValueElements) * Double(share.heads.count) / heads
-            }
-            uses[share.memory.rawValue, default: Use()].keyValue += bytes * share.format.bytesPerElement * Double(share.capacityTokens)
-            computing.insert(share.device.rawValue)
-            if let bulk = share.bulk { computing.insert(bulk.device.rawValue) }
+        // Of the table only the rows of a step's tokens are read: nothing to stage.
+        if let shards = stage.embedding { add(shards, elements: Double(shape.embeddingElements), units: shape.vocabularySize, streams: false) }
+        for span in stage.spans {
+            let layer = shape.runs[span.run].layer, count = Double(span.layers.count)
+            add(span.attention, elements: count * Double(layer.attention.elements + layer.normElements), units: layer.attention.keyValueHeadCount)
+            add(span.feedForward, elements: count * Double(layer.feedForward.elements), units: layer.feedForward.units)
         }
+        if let shards = stage.output {
+            // A tied table is stored once where both ends are in one memory; copies of it are stored where they are used.
+            let homes = shape.tied ? (stage.embedding ?? []).map(\.home) : []
+            for shard in shards {
+                add([shard], elements: homes.contains(shard.home) ? 0 : Double(shape.outputElements), units: shape.vocabularySize)
+            }
+        }
+        for share in stage.keyValue {
+            var elements = 0.0
+            for span in stage.spans where !span.attention.isEmpty {
+                let attention = shape.runs[span.run].layer.attention
+                let heads = Double(max(1, attention.keyValueHeadCount))
+                elements += Double(span.layers.count) * Double(attention.keyValueElements) * Double(share.heads.count) / heads
+            }
+            uses[share.memory.rawValue, default: Use()].keyValue += elements * share.format.bytesPerElement * Double(share.capacityTokens)
+            note(share.device.rawValue)
+            if let bulk = share.bulk { note(bulk.device.rawValue) }
+        }
+        let working = Self.working(shape, tokens: tokens, sequences: sequences, logits: stage.output != nil)
         for device in computing where hardware.devices.indices.contains(device) {
-            uses[hardware.devices[device].memory, default: Use()].working += Self.working(
-                shape, tokens: tokens, sequences: sequences, logits: stage.hasOutput)
+            uses[hardware.devices[device].memory, default: Use()].working += working
         }
         for device in streaming { uses[hardware.devices[device].memory, default: Use()].staging += Double(stage.streamingWindow) }
         if replica.block.microBatchCount > 1 {
             let prompt = stage.layers.isEmpty ? 0 : workload.meanPrompt
             uses[stage.hiddenStates.rawValue, default: Use()].hidden +=
-                Double(replica.block.microBatchSize * replica.block.microBatchCount) * prompt * Double(shape.hiddenSize) * StageModel.hiddenBytes
+                Double(replica.block.microBatchSize) * Double(replica.block.microBatchCount) * prompt * Double(shape.hiddenSize)
+                * StageModel.hiddenBytes
         }
     }
 

@@ -27,6 +27,12 @@ public struct Planner: Sendable {
         let deadline = Deadline(seconds: timeLimit)
         let found = strategy.search(problem, deadline: deadline, warm: warm)
         guard var best = found.first, best.fits, best.score.isFinite else {
+            // A pin that a strategy cannot keep is the reason, whatever else does not fit.
+            let broken = found.first?.overflows.first { $0.contains("is not kept in layer") }
+            if let why = strategy.limitOfPins, !problem.pins.isEmpty, found.isEmpty || broken != nil {
+                let reason = broken ?? problem.pins.map { "\"pin \($0.text)\"" }.joined(separator: ", ")
+                throw NothingFits(description: "strategy \(strategy.rawValue) cannot keep the pins: \(reason); \(why)")
+            }
             let reason =
                 found.first.map { "\($0.note.isEmpty ? $0.strategy : $0.note): \($0.overflows.joined(separator: "; "))" }
                 ?? "no device that can hold any of it"

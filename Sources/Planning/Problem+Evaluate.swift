@@ -3,13 +3,22 @@ public import Plans
 extension Problem {
     /// What the cost model says of a plan for this workload.
     public func evaluate(_ plan: Plan, strategy: String = "", note: String = "") throws(PlanProblem) -> Evaluation {
+        var layouts: [ReplicaLayout] = []
+        for replica in plan.replicas { layouts.append(try ReplicaLayout(replica, shape: shape)) }
+        return try assess(layouts, plan: plan).evaluation(plan, fingerprint: fingerprint, strategy: strategy, note: note)
+    }
+
+    /// What the cost model says of layouts: everything of an evaluation but the plan.
+    ///
+    /// - Parameter plan: the layouts' plan where it is there already.
+    func assess(_ layouts: [ReplicaLayout], plan: Plan? = nil) throws(PlanProblem) -> Assessment {
         var models: [ReplicaModel] = []
-        for replica in plan.replicas { models.append(try ReplicaModel(replica, hardware: hardware, shape: shape)) }
+        for layout in layouts { models.append(try ReplicaModel(layout, hardware: hardware, shape: shape)) }
         guard !models.isEmpty else { throw PlanProblem("a plan without replicas") }
         let memory = memoryModel
-        let uses = memory.uses(of: plan)
+        let uses = memory.uses(of: layouts)
         var overflows = memory.overflows(uses)
-        if let broken = violatedPin(plan) { overflows.append(broken) }
+        for pin in pins { if let broken = pin.violation(layouts, hardware) { overflows.append(broken) } }
 
         var prediction = Prediction()
         prediction.memory = uses.sorted { $0.key < $1.key }.map { key, use in
@@ -48,7 +57,7 @@ extension Problem {
                 score = 1 / rate
             }
         } else {
-            let played = playsSteps ? played(plan) : nil
+            let played = playsSteps ? played(plan ?? realiser.plan(layouts)) : nil
             isMeasured = played != nil
             let outcome = played ?? QueueModel.run(servers(models), requests)
             prediction.timeToFirstTokenSeconds = outcome.meanFirstToken
@@ -67,18 +76,11 @@ extension Problem {
                 score = 1 - share + min(1, outcome.meanTotal * 1e-6)
             }
         }
-        var price: Double?
-        if let perHour = pricePerHour(plan) {
-            price = perHour
-            if objective == .cost { score *= perHour / 3600 }
-        }
-        describeSteps(models, prompt: prompt, output: output, into: &prediction)
-        var full = plan
-        full.prediction = prediction
-        full.profile = fingerprint
-        return Evaluation(
-            plan: full, prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, strategy: strategy, note: note,
-            pricePerHour: price, isMeasured: isMeasured)
+        let price = pricePerHour(models)
+        if objective == .cost, let price { score *= price / 3600 }
+        return Assessment(
+            prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, pricePerHour: price, isMeasured: isMeasured,
+            problem: self, first: models[0])
     }
 
     /// Most sequences the KV cache holds, at most `mostSequences`: what a replica batches.
@@ -91,42 +93,49 @@ extension Problem {
     }
 
     /// Machines that the plan uses at their price, and devices that have their own; nil where nothing has a price.
-    func pricePerHour(_ plan: Plan) -> Double? {
-        let machines = Set(plan.replicas.flatMap(\.stages).map(\.machine.rawValue))
+    private func pricePerHour(_ models: [ReplicaModel]) -> Double? {
+        var machines: Set<Int> = [], devices: Set<Int> = []
+        for stage in models.lazy.flatMap(\.stages) {
+            machines.insert(stage.machine)
+            devices.formUnion(stage.devices)
+        }
         let prices =
-            machines.compactMap { hardware.profile.machines[$0].pricePerHour }
-            + plan.devices.compactMap { hardware.devices[$0.id.rawValue].profile.pricePerHour }
+            machines.sorted().compactMap { hardware.profile.machines[$0].pricePerHour }
+            + devices.sorted().compactMap { hardware.devices[$0].profile.pricePerHour }
         return prices.isEmpty ? nil : prices.reduce(0, +)
     }
+}
 
-    /// The first pin that the plan does not keep, in words.
-    func violatedPin(_ plan: Plan) -> String? {
-        for pin in constraints.pins {
-            guard let device = hardware.devices.firstIndex(where: { $0.label == pin.device }) else { continue }
-            for stage in plan.replicas.flatMap(\.stages) {
-                for placement in stage.placements {
-                    let layer: Int
-                    switch placement.module {
-                    case .attention(let index), .feedForward(let index): layer = index
-                    case .embedding, .output: continue
-                    }
-                    guard pin.layers.contains(layer) else { continue }
-                    if placement.shards.contains(where: { $0.computers.contains { $0.device.rawValue != device } }) {
-                        return "pin \(pin.text) is not kept in layer \(layer)"
-                    }
-                }
-            }
-        }
-        return nil
+/// An evaluation before its plan is spelled out: cheap enough to make thousands.
+struct Assessment {
+    var prediction: Prediction
+    var score: Double
+    var overflows: [String]
+    var pricePerHour: Double?
+    var isMeasured: Bool
+    let problem: Problem
+    let first: ReplicaModel
+
+    var fits: Bool { overflows.isEmpty }
+
+    func evaluation(_ plan: Plan, fingerprint: String, strategy: String, note: String) -> Evaluation {
+        var full = plan
+        full.prediction = described
+        full.profile = fingerprint
+        return Evaluation(
+            plan: full, prediction: described, score: score, overflows: overflows, strategy: strategy, note: note,
+            pricePerHour: pricePerHour, isMeasured: isMeasured)
     }
 
-    /// Seconds of one step by resource of the first replica: what its devices, links, disk and host memory are busy.
-    private func describeSteps(_ models: [ReplicaModel], prompt: Double, output: Double, into prediction: inout Prediction) {
-        guard let model = models.first else { return }
-        let block = max(1, model.block.microBatchCount)
-        let sequences = Double(max(1, model.block.microBatchSize) * block)
-        prediction.decodeSeconds = model.resources(.decode(sequences: sequences, context: prompt + output / 2, microBatches: block))
-        prediction.prefillSeconds = model.resources(.prefill(sequences: sequences, tokens: prompt, microBatches: block))
+    /// With the seconds of one step by resource of the first replica: what its devices, links, disk and host memory are busy.
+    private var described: Prediction {
+        var prediction = prediction
+        let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
+        let batches = max(1, first.block.microBatchCount)
+        let sequences = Double(max(1, first.block.microBatchSize)) * Double(batches)
+        prediction.decodeSeconds = first.resources(.decode(sequences: sequences, context: prompt + output / 2, microBatches: batches))
+        prediction.prefillSeconds = first.resources(.prefill(sequences: sequences, tokens: prompt, microBatches: batches))
+        return prediction
     }
 }
 

@@ -15,42 +15,50 @@ extension Problem {
                     slices: slices.indices.contains(index) ? slices[index] : [], sequences: sequences)
             }
         }
-        func attempt(_ sequences: [Int]) -> Evaluation? {
-            try? evaluate(realiser.plan(drafts(sequences)), strategy: strategy.rawValue, note: note)
+        typealias Attempt = (assessment: Assessment, layouts: [ReplicaLayout])
+        func attempt(_ sequences: [Int]) -> Attempt? {
+            let layouts = drafts(sequences).map(realiser.layout)
+            return (try? assess(layouts)).map { ($0, layouts) }
+        }
+        func evaluation(_ attempt: Attempt?) -> Evaluation? {
+            attempt.map {
+                $0.assessment.evaluation(realiser.plan($0.layouts), fingerprint: fingerprint, strategy: strategy.rawValue, note: note)
+            }
+        }
+        func better(_ a: Attempt?, _ b: Attempt) -> Attempt {
+            guard let a else { return b }
+            if a.assessment.fits != b.assessment.fits { return a.assessment.fits ? a : b }
+            return b.assessment.score < a.assessment.score ? b : a
         }
         let together = max(1, Int((Double(togetherSequences) / count).rounded(.up)))
         switch objective {
         case .latency, .timeToFirstToken:
-            return attempt(Array(repeating: together, count: replicas.count))
+            return evaluation(attempt(Array(repeating: together, count: replicas.count)))
         case .throughput, .cost, .slo:
             let most = workload.batch == nil ? mostSequences : max(1, together)
             let room = replicas.indices.map {
                 min(most, max(1, roomForSequences(replicas[$0])), sequences.indices.contains($0) ? max(1, sequences[$0]) : most)
             }
-            var best: Evaluation?
+            var best: Attempt?
+            var tried: [[Int]] = []
             var shares = [1.0, 0.75, 0.5, 0.25, 0.125, 0.0]
             if workload.batch == nil || objective.countsRequests { shares = limits.each.isFinite ? [1, 0.5, 0.25, 0.1] : [1] }
             for share in shares {
                 var sequences = room.map { max(1, Int(Double($0) * share)) }
                 if shares.count > 1, share > 0, share < 1 { sequences = sequences.map(roundDown) }
+                if tried.contains(sequences) { continue }
+                tried.append(sequences)
                 guard var found = attempt(sequences) else { continue }
                 // Working buffers grow with the block: go down until it fits.
-                while !found.fits && share == 1 && sequences.contains(where: { $0 > 1 }) {
+                while !found.assessment.fits && share == 1 && sequences.contains(where: { $0 > 1 }) {
                     sequences = sequences.map { max(1, $0 * 3 / 4) }
                     guard let smaller = attempt(sequences) else { break }
                     found = smaller
                 }
                 best = better(best, found)
             }
-            return best
+            return evaluation(best)
         }
-    }
-
-    func better(_ a: Evaluation?, _ b: Evaluation?) -> Evaluation? {
-        guard let a else { return b }
-        guard let b else { return a }
-        if a.fits != b.fits { return a.fits ? a : b }
-        return b.score < a.score ? b : a
     }
 
     private func roundDown(_ count: Int) -> Int { count >= 16 ? count / 4 * 4 : count }
@@ -66,8 +74,10 @@ extension Problem {
     /// Sequences whose KV cache fits beside the weights: linear between one and two sequences.
     func roomForSequences(_ stages: [StageDraft]) -> Int {
         func uses(_ sequences: Int) -> [Int: MemoryModel.Use] {
-            memoryModel.uses(
-                of: realiser.plan([ReplicaDraft(stages: stages, block: block(sequences: sequences, stages: stages.count), sequences: sequences)]))
+            memoryModel.uses(of: [
+                realiser.layout(
+                    ReplicaDraft(stages: stages, block: block(sequences: sequences, stages: stages.count), sequences: sequences))
+            ])
         }
         let one = uses(1), many = uses(65)
         var room = 1 << 20

@@ -18,6 +18,10 @@ public struct Problem: Sendable {
     var mostSequences = 256
     /// Whether `evaluate` plays requests step by step with the engine's scheduler, as `motley simulate` does, or on the quick queue model that searches use.
     var playsSteps = true
+    let pins: [DevicePin]
+
+    /// The searches over layer counts take their square.
+    static let mostLayers = 2048
 
     /// Requests of a Poisson workload a plan is scored with.
     static let scoredRequests = 400
@@ -25,6 +29,10 @@ public struct Problem: Sendable {
     static let mostRequests = 4000
 
     public init(_ scenario: Scenario, seed: UInt64 = 1) throws(ConstraintError) {
+        guard scenario.model.layerCount <= Self.mostLayers, scenario.model.layerCount > 0 else {
+            throw ConstraintError(
+                message: "\(scenario.model.name) has \(scenario.model.layerCount) layers; models of 1 to \(Self.mostLayers) are planned for")
+        }
         hardware = try Hardware(scenario.hardware).restricted(by: scenario.constraints)
         shape = scenario.model
         workload = scenario.workload
@@ -35,9 +43,7 @@ public struct Problem: Sendable {
         fingerprint = scenario.hardware.fingerprint
         limits = Self.limits(scenario)
         requests = Array(QueueModel.requests(workload, count: Self.scoredRequests, seed: seed).prefix(Self.mostRequests))
-        for pin in constraints.pins where pin.layers.upperBound >= shape.layerCount {
-            throw ConstraintError(message: "pin \(pin.text): the model has layers 0 to \(shape.layerCount - 1)")
-        }
+        pins = try Self.pins(constraints, hardware, shape)
     }
 
     var realiser: Realiser {

@@ -11,12 +11,18 @@ public struct ReplicaModel: Sendable {
     let stages: [StageModel]
     /// From each stage to the next: the fastest link between their devices.
     let boundaries: [LinkProfile]
+    /// And every link between them that is the fastest for some message.
+    private let alternatives: [[LinkProfile]]
     public let block: BlockGeometry
     let sliceTables: [SliceTable]
     /// Sequences of `contextTokens` that the KV capacity of every stage has room for.
     let capacityTokens: Int
 
     public init(_ replica: Replica, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
+        try self.init(ReplicaLayout(replica, shape: shape), hardware: hardware, shape: shape)
+    }
+
+    init(_ replica: ReplicaLayout, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
         self.hardware = hardware
         self.shape = shape
         var stages: [StageModel] = []
@@ -28,31 +34,36 @@ public struct ReplicaModel: Sendable {
             stages.append(try StageModel(stage, hardware: hardware, shape: shape))
         }
         guard next == 2 * shape.layerCount, !stages.isEmpty else { throw PlanProblem("stages cover \(next / 2) of \(shape.layerCount) layers") }
-        var boundaries: [LinkProfile] = []
+        var boundaries: [LinkProfile] = [], alternatives: [[LinkProfile]] = []
         for (from, to) in zip(stages, stages.dropFirst()) {
-            var best = LinkProfile(bytesPerSecond: 1, latency: 60)
+            var best = LinkProfile(bytesPerSecond: 1, latency: 60), links: [LinkProfile] = []
             for a in from.devices {
                 for b in to.devices {
                     let link = a == b ? LinkProfile(bytesPerSecond: 1e12, latency: 0) : hardware.link(a, b)
                     if link.seconds(bytes: 16384) < best.seconds(bytes: 16384) { best = link }
+                    if !links.contains(where: { $0.bytesPerSecond >= link.bytesPerSecond && $0.latency <= link.latency }) { links.append(link) }
                 }
             }
             boundaries.append(best)
+            alternatives.append(links)
         }
         self.stages = stages
         self.boundaries = boundaries
+        self.alternatives = alternatives
         block = replica.block
         sliceTables = replica.sliceTables
         // Shares of one head range side by side hold different sequences, so their capacities add up.
         capacityTokens =
-            replica.stages.filter { !$0.attentionLayers.isEmpty }.map { stage in
+            replica.stages.filter(\.attends).map { stage in
                 let ranges = Set(stage.keyValue.map(\.heads))
-                return ranges.map { range in stage.keyValue.reduce(0) { $1.heads == range ? $0 + $1.capacityTokens : $0 } }.min() ?? 0
+                return ranges.map { range in stage.keyValue.reduce(0) { $1.heads == range ? min(1 << 60, $0 + min(1 << 60, $1.capacityTokens)) : $0 }
+                }.min() ?? 0
             }.min() ?? 0
     }
 
     func boundarySeconds(_ index: Int, tokens: Double) -> Double {
-        boundaries[index].seconds(bytes: tokens * Double(shape.hiddenSize) * StageModel.hiddenBytes)
+        let bytes = tokens * Double(shape.hiddenSize) * StageModel.hiddenBytes
+        return alternatives[index].reduce(.infinity) { min($0, $1.seconds(bytes: bytes)) }
     }
 
     /// Seconds from a step's start at the first stage to its end at the last: the sum over stages, nothing overlapped between them.
@@ -108,7 +119,8 @@ public struct ReplicaModel: Sendable {
             return table.cut(tokens, tile: SlicedPipeline.kernelTile).map { Double($0) * promptTokens / Double(max(1, tokens)) }
         }
         // One sequence alone is cut only where it is longer than a step; several go one after another in steps as full as possible.
-        let count = max(1, (promptTokens * min(sequences, 1) / Self.longestStep).rounded(.up))
+        // Beyond half a million tokens slices grow instead of getting more.
+        let count = min(256, max(1, (promptTokens * min(sequences, 1) / Self.longestStep).rounded(.up)))
         return Array(repeating: promptTokens / count, count: Int(count))
     }
 
@@ -117,7 +129,11 @@ public struct ReplicaModel: Sendable {
         let parts = max(1, min(block.microBatchCount, Int(sequences)))
         let groups = stages.count > 1 ? parts : 1
         var finished = Array(repeating: 0.0, count: stages.count)
-        for _ in 0..<groups {
+        // After this many the flow is steady: each further group takes what the last one took.
+        let steady = min(groups, 64 + stages.count)
+        var before = 0.0
+        for _ in 0..<steady {
+            before = finished.last ?? 0
             var start = 0.0
             for (number, slice) in slices.enumerated() {
                 let load = StepLoad.prefill(
@@ -131,7 +147,8 @@ public struct ReplicaModel: Sendable {
                 start += slice
             }
         }
-        return finished.last ?? 0
+        let last = finished.last ?? 0
+        return last + Double(groups - steady) * (last - before)
     }
 
     /// Seconds to prefill a whole block of the plan's geometry and the seconds its busiest stage is occupied with it.

@@ -24,41 +24,12 @@ extension StageModel {
             let feedForward = group.feedForward.isEmpty ? nil : Self.choose(group.feedForward, perBatch)
             // Seconds per layer and block on the site that multiplies, on others that only attend, and on the way between.
             var main = 0.0, aside = 0.0, between = 0.0
-
             if let attention {
-                let product =
-                    products(
-                        attention.parts, elements: Double(group.layer.attention.elements), touched: 1, tokens: perBatch, batches: batches,
-                        kernels: Self.attentionKernels, count: count, time: &time, hostBytes: &hostBytes)
-                    + vectors(attention.site, elements: attentionElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
-                main += product
-                time.terms.attentionWeights += product * count
-
-                let (own, other, moved) = attend(group.layer.attention, load: load, site: attention, count: count, time: &time, hostBytes: &hostBytes)
-                main += own
-                aside += other
-                between += moved
-                time.terms.keyValue += max(own, other) * count
-                time.terms.hops += moved * count
-
-                let exchanged = exchange(attention, hiddenMessage) * batches
-                main += exchanged
-                time.terms.exchange += exchanged * count
+                let parts = attentionSeconds(group.layer, attention, load, count: count, time: &time, hostBytes: &hostBytes)
+                (main, aside, between) = parts
+                time.terms.hops += parts.between * count
             }
-            if let feedForward {
-                let product =
-                    feedForwardProducts(
-                        group.layer.feedForward, feedForward, load: load, perBatch: perBatch, batches: batches, count: count, time: &time,
-                        hostBytes: &hostBytes)
-                    + vectors(
-                        feedForward.site, elements: feedForwardElements(group.layer), tokens: perBatch, batches: batches, count: count, time: &time)
-                main += product
-                time.terms.feedForward += product * count
-
-                let exchanged = exchange(feedForward, hiddenMessage) * batches
-                main += exchanged
-                time.terms.exchange += exchanged * count
-            }
+            if let feedForward { main += feedForwardSeconds(group.layer, feedForward, load, count: count, time: &time, hostBytes: &hostBytes) }
             if let attention, let feedForward {
                 let hop = hopSeconds(from: attention.site, to: feedForward.site, bytes: hiddenMessage) * batches
                 between += hop
@@ -101,6 +72,39 @@ extension StageModel {
         for index in devices.indices { longest = max(longest, time.receiving[index], time.sending[index]) }
         time.seconds = longest + time.overhead
         return time
+    }
+
+    /// An attention module of one layer, and its exchange: seconds on the site that multiplies, on others that only attend, and on the way between.
+    func attentionSeconds(
+        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime, hostBytes: inout Double
+    ) -> (main: Double, aside: Double, between: Double) {
+        let batches = Double(max(1, load.microBatches)), tokens = load.tokens / batches
+        let product =
+            products(
+                variant.parts, elements: Double(layer.attention.elements), touched: 1, tokens: tokens, batches: batches,
+                kernels: Self.attentionKernels, count: count, time: &time, hostBytes: &hostBytes)
+            + vectors(variant.site, elements: attentionElements(layer), tokens: tokens, batches: batches, count: count, time: &time)
+        time.terms.attentionWeights += product * count
+        let (own, other, moved) = attend(layer.attention, load: load, site: variant, count: count, time: &time, hostBytes: &hostBytes)
+        time.terms.keyValue += max(own, other) * count
+        let exchanged = exchange(variant, tokens * Double(shape.hiddenSize) * Self.hiddenBytes) * batches
+        time.terms.exchange += exchanged * count
+        return (product + own + exchanged, other, moved)
+    }
+
+    /// A feed-forward module of one layer, and its exchange.
+    func feedForwardSeconds(
+        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime, hostBytes: inout Double
+    ) -> Double {
+        let batches = Double(max(1, load.microBatches)), tokens = load.tokens / batches
+        let product =
+            feedForwardProducts(
+                layer.feedForward, variant, load: load, perBatch: tokens, batches: batches, count: count, time: &time, hostBytes: &hostBytes)
+            + vectors(variant.site, elements: feedForwardElements(layer), tokens: tokens, batches: batches, count: count, time: &time)
+        time.terms.feedForward += product * count
+        let exchanged = exchange(variant, tokens * Double(shape.hiddenSize) * Self.hiddenBytes) * batches
+        time.terms.exchange += exchanged * count
+        return product + exchanged
     }
 
     private static func choose(_ variants: [Variant], _ tokens: Double) -> Variant {
@@ -257,7 +261,7 @@ extension StageModel {
     }
 
     /// Hidden states to a device that has not seen them; nothing where the next site is part of the last.
-    private func hopSeconds(from: [Int], to: [Int], bytes: Double) -> Double {
+    func hopSeconds(from: [Int], to: [Int], bytes: Double) -> Double {
         guard from != to, let first = from.first, let missing = to.first(where: { !from.contains($0) }) else { return 0 }
         return hardware.link(devices[first], devices[missing]).seconds(bytes: bytes)
     }

@@ -67,72 +67,49 @@ struct StageModel: Sendable {
     var slowest: [UInt64: LinkProfile] = [:]
 
     init(_ stage: Stage, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
+        try self.init(StageLayout(stage, shape: shape), hardware: hardware, shape: shape)
+    }
+
+    init(_ stage: StageLayout, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
         self.hardware = hardware
         self.shape = shape
-        machine = stage.machine.rawValue
+        machine = stage.machine
         guard hardware.hosts.indices.contains(machine) else { throw PlanProblem("stage on machine \(machine), which the profile does not have") }
         hiddenOnHost = hardware.memories.indices.contains(stage.hiddenStates.rawValue) && hardware.memories[stage.hiddenStates.rawValue].kind != .gpu
-        var used: Set<Int> = []
-        for placement in stage.placements {
-            for shard in placement.shards { for computer in shard.computers { used.insert(computer.device.rawValue) } }
-        }
-        for share in stage.keyValue {
-            used.insert(share.device.rawValue)
-            if let bulk = share.bulk { used.insert(bulk.device.rawValue) }
-        }
-        for device in used where !hardware.devices.indices.contains(device) { throw PlanProblem("device \(device) is not in the profile") }
-        devices = used.sorted()
-        guard devices.count <= 60 else { throw PlanProblem("a stage of \(devices.count) devices; at most 60") }
-
-        struct Key: Hashable {
-            var run: Int
-            var attention: [Variant]
-            var feedForward: [Variant]
-        }
-        var attention: [Int: ModulePlacement] = [:], feedForward: [Int: ModulePlacement] = [:]
-        for placement in stage.placements {
-            switch placement.module {
-            case .attention(let layer): attention[layer] = placement
-            case .feedForward(let layer): feedForward[layer] = placement
-            case .output: output = try variants(placement, units: shape.vocabularySize)
-            case .embedding: break
-            }
-        }
-        var known: [Key: Int] = [:]
-        var previous: Int?
-        var counts: [[Int]: Int] = [:]
-        var runOf: [Int] = []
-        for (index, run) in shape.runs.enumerated() { runOf += Array(repeating: index, count: run.count) }
-        var lastPlacements: (ModulePlacement?, ModulePlacement?, Int, Int)?
-        let modules = stage.modules
-        for layer in stage.layers {
-            let a = attention[layer], f = feedForward[layer]
-            guard runOf.indices.contains(layer), (a != nil) == modules.contains(2 * layer), (f != nil) == modules.contains(2 * layer + 1),
-                a != nil || f != nil
-            else { throw PlanProblem("layer \(layer) has no attention or feed-forward placement in its stage") }
-            let group: Int
-            if let last = lastPlacements, last.0?.shards == a?.shards, last.1?.shards == f?.shards, last.2 == runOf[layer] {
-                group = last.3
+        // A stage has few kinds of layers but may have many spans of them (layers that take turns).
+        var kinds: [StageLayout.Span] = []
+        var kindOf: [Int] = []
+        for span in stage.spans {
+            if let known = kinds.firstIndex(where: { $0.run == span.run && $0.attention == span.attention && $0.feedForward == span.feedForward }) {
+                kindOf.append(known)
             } else {
-                let layerShape = shape.runs[runOf[layer]].layer
-                var key = Key(run: runOf[layer], attention: [], feedForward: [])
-                if let a { key.attention = try variants(a, units: layerShape.attention.keyValueHeadCount) }
-                if let f { key.feedForward = try variants(f, units: layerShape.feedForward.units) }
-                if let found = known[key] {
-                    group = found
-                } else {
-                    group = groups.count
-                    known[key] = group
-                    groups.append(Group(count: 0, layer: layerShape, attention: key.attention, feedForward: key.feedForward))
-                }
-                lastPlacements = (a, f, runOf[layer], group)
+                kindOf.append(kinds.count)
+                kinds.append(span)
             }
-            groups[group].count += 1
-            if let previous { counts[[previous, group], default: 0] += 1 }
+        }
+        try noteDevices(stage, kinds)
+        if let shards = stage.output { output = try variants(shards, units: shape.vocabularySize) }
+        var groupOf: [Int] = []
+        for kind in kinds {
+            let layer = shape.runs[kind.run].layer
+            let attention = try variants(kind.attention, units: layer.attention.keyValueHeadCount)
+            let feedForward = try variants(kind.feedForward, units: layer.feedForward.units)
+            if let known = groups.firstIndex(where: { $0.attention == attention && $0.feedForward == feedForward && $0.layer == layer }) {
+                groupOf.append(known)
+            } else {
+                groupOf.append(groups.count)
+                groups.append(Group(count: 0, layer: layer, attention: attention, feedForward: feedForward))
+            }
+        }
+        var previous: Int?
+        for (span, kind) in zip(stage.spans, kindOf) {
+            let group = groupOf[kind]
+            groups[group].count += span.layers.count
+            if let previous { noteTransition(from: previous, to: group, count: 1) }
+            if span.layers.count > 1 { noteTransition(from: group, to: group, count: span.layers.count - 1) }
             previous = group
         }
-        transitions = counts.sorted { ($0.key[0], $0.key[1]) < ($1.key[0], $1.key[1]) }.map { ($0.key[0], $0.key[1], $0.value) }
-        let heads = Double(groups.first?.layer.attention.keyValueHeadCount ?? 1)
+        let heads = Double(max(1, groups.first?.layer.attention.keyValueHeadCount ?? 1))
         for share in stage.keyValue {
             let device = devices.firstIndex(of: share.device.rawValue) ?? 0
             var bulk: (fromTokens: Double, device: Int, source: Source)?
@@ -147,9 +124,38 @@ struct StageModel: Sendable {
                     source: try source(share.memory.rawValue, computedBy: device), bulk: bulk))
         }
         for group in groups {
-            for variant in group.attention + group.feedForward where variant.site.count > 1 { noteExchange(variant.site) }
+            for variant in group.attention where variant.site.count > 1 { noteExchange(variant.site) }
+            for variant in group.feedForward where variant.site.count > 1 { noteExchange(variant.site) }
         }
         for variant in output where variant.site.count > 1 { noteExchange(variant.site) }
+    }
+
+    private mutating func noteTransition(from: Int, to: Int, count: Int) {
+        if let known = transitions.firstIndex(where: { $0.from == from && $0.to == to }) {
+            transitions[known].count += count
+        } else {
+            transitions.append((from, to, count))
+        }
+    }
+
+    /// Every device that computes or attends, ascending.
+    private mutating func noteDevices(_ stage: StageLayout, _ kinds: [StageLayout.Span]) throws(PlanProblem) {
+        var used: [Int] = []
+        func note(_ device: DeviceID) { if !used.contains(device.rawValue) { used.append(device.rawValue) } }
+        func note(_ shards: [Shard]) { for shard in shards { for computer in shard.computers { note(computer.device) } } }
+        note(stage.embedding ?? [])
+        note(stage.output ?? [])
+        for kind in kinds {
+            note(kind.attention)
+            note(kind.feedForward)
+        }
+        for share in stage.keyValue {
+            note(share.device)
+            if let bulk = share.bulk { note(bulk.device) }
+        }
+        for device in used where !hardware.devices.indices.contains(device) { throw PlanProblem("device \(device) is not in the profile") }
+        devices = used.sorted()
+        guard devices.count <= 60 else { throw PlanProblem("a stage of \(devices.count) devices; at most 60") }
     }
 
     private func source(_ memory: Int, computedBy device: Int) throws(PlanProblem) -> Source {
@@ -163,16 +169,21 @@ struct StageModel: Sendable {
     }
 
     /// The module's parts by token count; shards that a variant gives to one device from one source are one part.
-    private func variants(_ placement: ModulePlacement, units: Int) throws(PlanProblem) -> [Variant] {
-        var thresholds: Set<Int> = [1]
-        for shard in placement.shards { for computer in shard.computers { thresholds.insert(max(1, computer.fromTokens)) } }
+    private func variants(_ shards: [Shard], units: Int) throws(PlanProblem) -> [Variant] {
+        if shards.isEmpty { return [] }
+        var thresholds = [1]
+        for shard in shards {
+            guard !shard.computers.isEmpty else { throw PlanProblem("a shard has no computing device") }
+            for computer in shard.computers where !thresholds.contains(computer.fromTokens) && computer.fromTokens > 1 {
+                thresholds.append(computer.fromTokens)
+            }
+        }
+        if thresholds.count > 1 { thresholds.sort() }
         var result: [Variant] = []
-        for threshold in thresholds.sorted() {
+        for threshold in thresholds {
             var parts: [Part] = []
-            for shard in placement.shards {
-                guard let computer = shard.computers.last(where: { $0.fromTokens <= threshold }) ?? shard.computers.first else {
-                    throw PlanProblem("a shard of \(placement.module) has no computing device")
-                }
+            for shard in shards {
+                let computer = shard.computers.last { $0.fromTokens <= threshold } ?? shard.computers[0]
                 let device = devices.firstIndex(of: computer.device.rawValue) ?? 0
                 let part = Part(
                     device: device, share: Double(shard.range.count) / Double(max(1, units)), format: shard.format ?? shape.format,
@@ -184,14 +195,16 @@ struct StageModel: Sendable {
                     parts.append(part)
                 }
             }
-            result.append(Variant(fromTokens: Double(threshold), parts: parts, site: Set(parts.map(\.device)).sorted()))
+            var site: [Int] = []
+            for part in parts where !site.contains(part.device) { site.append(part.device) }
+            result.append(Variant(fromTokens: Double(threshold), parts: parts, site: site.count > 1 ? site.sorted() : site))
         }
         return result
     }
 
     static func mask(_ site: [Int]) -> UInt64 { site.reduce(0) { $0 | 1 << UInt64($1) } }
 
-    private mutating func noteExchange(_ site: [Int]) {
+    mutating func noteExchange(_ site: [Int]) {
         let mask = Self.mask(site)
         guard slowest[mask] == nil else { return }
         var worst = LinkProfile(bytesPerSecond: .infinity, latency: 0)

@@ -81,6 +81,12 @@ public struct StageTime: Sendable {
         public var launches = 0.0
     }
 
+    /// All zero again, the arrays kept.
+    mutating func clear() {
+        for index in busy.indices { (busy[index], receiving[index], sending[index]) = (0, 0, 0) }
+        (seconds, chain, diskRead, diskWrite, hostMemory, overhead, terms) = (0, 0, 0, 0, 0, 0, Terms())
+    }
+
     init(devices: Int) {
         busy = Array(repeating: 0, count: devices)
         receiving = busy

@@ -41,6 +41,16 @@ public enum Strategy: String, Sendable, CaseIterable {
         return isWarm ? 2 : (found.lazy.map(\.score).min() ?? 0) > 1e-3 ? 12 : 5
     }
 
+    /// What a strategy cannot do for a pin, in words; nil where it keeps any.
+    var limitOfPins: String? {
+        switch self {
+        case .even, .memory, .hpipe, .auto: nil
+        case .hetegen: "hetegen uses one GPU and the processor beside it"
+        case .flexgen: "flexgen gives every layer of a GPU the same shares"
+        case .hexgen: "hexgen lays out whole groups of equal GPUs"
+        }
+    }
+
     /// Fitting plans first, of those the ones that were played step by step, then by score; ties by name so that results do not depend on the order of search.
     static func ranked(_ evaluations: [Evaluation]) -> [Evaluation] {
         evaluations.enumerated().sorted { a, b in

@@ -3,6 +3,9 @@ import JSON
 
 /// Reading of cluster files and measured profiles: one format, documented in docs/formats.md. A measured profile spells out what a cluster file may abbreviate by a
 /// catalogue name.
+/// Machines of a cluster file: every pair has a link.
+private let mostMachines = 1024
+
 extension Profile {
     /// - Throws: `FieldError` naming the field and what was expected of it.
     public init(reading field: FieldReader) throws(FieldError) {
@@ -11,7 +14,7 @@ extension Profile {
         name = try file.optional("name")?.string() ?? ""
         let described = try file.required("machines", expected: "an array of machines")
         machines = []
-        for entry in try described.array(limit: 4096) {
+        for entry in try described.array(limit: mostMachines) {
             let (machine, count) = try MachineProfile.read(entry)
             for copy in 0..<count {
                 var one = machine
@@ -20,7 +23,7 @@ extension Profile {
                     throw entry.failure("a machine named \"\(one.name)\" is already there")
                 }
                 machines.append(one)
-                guard machines.count <= 4096 else { throw entry.failure("more than 4096 machines") }
+                guard machines.count <= mostMachines else { throw entry.failure("more than \(mostMachines) machines") }
             }
         }
         guard !machines.isEmpty else { throw described.failure("expected at least one machine") }
@@ -70,7 +73,7 @@ extension MachineProfile {
         let keys = ["name", "count", "memory", "cpu", "devices", "disks", "price_per_hour", "step_overhead", "topology", "measured"]
         let field = try field.object(keys: keys)
         let name = try field.required("name", expected: "the machine's name").string()
-        let count = try field.optional("count")?.integer(in: 1...4096) ?? 1
+        let count = try field.optional("count")?.integer(in: 1...mostMachines) ?? 1
         var cpu: DeviceProfile?
         if let described = field.optional("cpu") {
             let (device, copies) = try DeviceProfile.read(described, kind: .cpu)

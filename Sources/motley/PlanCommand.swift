@@ -17,6 +17,9 @@ struct PlanCommand: ParsableCommand {
     @Flag(help: "List what one more device, more memory, a faster link or disk would gain.")
     var whatIf = false
 
+    @Option(help: "A plan made before (its file, or what --json printed), to start from: re-planning is sooner and keeps what it can.")
+    var warm: String?
+
     @Option(help: "Write a picture of the plan and of a step's time line.")
     var svg: String?
 
@@ -46,7 +49,12 @@ struct PlanCommand: ParsableCommand {
         let strategy = try input.chosenStrategy
         let scenario = try PlanningInput.scenario(input)
         let problem = try Problem(scenario, seed: input.seed)
-        let result = try Planner(problem).plan(strategy, timeLimit: input.timeLimit)
+        let start = try warm.map { path in
+            let file = try PlanningInput.parse(path)
+            let plan = try Plan(reading: FieldReader(file["plan"] ?? file, path: file["plan"] == nil ? "" : "plan"))
+            return problem.adopt(plan, strategy: file["strategy"]?.string ?? "")
+        }
+        let result = try Planner(problem).plan(strategy, timeLimit: input.timeLimit, warm: start)
         if let output { try Data((result.best.plan.json.serialized(pretty: true) + "\n").utf8).write(to: URL(fileURLWithPath: output)) }
         if let svg { try Data(Picture(result, of: problem).svg.utf8).write(to: URL(fileURLWithPath: svg)) }
         if input.json {

@@ -6,33 +6,6 @@ import Testing
 @testable import Planning
 
 struct StrategyTests {
-    /// Over random hardware, models and workloads: every plan keeps the invariant of plans and its memories, and auto is at least as good as every strategy.
-    ///
-    /// A few in every run; `MOTLEY_PLANS=1000` for as many in each of four parts.
-    @Test(arguments: 0..<4)
-    func autoIsNeverWorseAndEveryPlanIsWhole(part: Int) throws {
-        var random = SplitMix(seed: UInt64(100 + part))
-        for _ in 0..<Fixtures.count(3) {
-            let scenario = Fixtures.random(&random)
-            let problem = try Problem(scenario)
-            let auto = try? Planner(problem).plan(.auto, timeLimit: 60)
-            for strategy in Strategy.allCases {
-                let found = strategy == .auto ? auto : try? Planner(problem).plan(strategy, timeLimit: 60)
-                guard let found else { continue }
-                let problems = PlanCheck.problems(found.best.plan, shape: problem.shape, hardware: problem.hardware)
-                #expect(problems.isEmpty, "\(strategy) \(scenario.model.name): \(problems.prefix(3))")
-                for use in found.best.prediction.memory { #expect(use.bytes <= use.capacity ?? Int.max) }
-                #expect(auto != nil)
-                if let auto {
-                    #expect(auto.best.score <= found.best.score * (1 + 1e-9), "\(strategy) \(scenario.model.name) \(scenario.objective.name)")
-                }
-                // The prediction is that of the plan as written and read back.
-                let again = try problem.evaluate(Plan(reading: FieldReader(JSON(parsing: found.best.plan.json.serialized()))))
-                #expect(abs(again.score - found.best.score) <= 1e-9 * abs(found.best.score))
-            }
-        }
-    }
-
     @Test func sameSeedSamePlan() throws {
         var random = SplitMix(seed: 77)
         for _ in 0..<4 {
@@ -211,7 +184,7 @@ struct StrategyTests {
         try constraints.keyValue("8bit")
         let problem = try Fixtures.problem([Fixtures.machine("m", [Fixtures.cpu()] + gpus)], Fixtures.shape("Llama-2-7B"), constraints: constraints)
         let found = try Planner(problem).plan(.auto).best
-        #expect(problem.violatedPin(found.plan) == nil)
+        #expect(found.fits)
         #expect(found.prediction.memory.first { $0.memory.rawValue == 1 }.map { $0.bytes <= 6 << 30 } ?? true)
         #expect(found.plan.replicas[0].stages.allSatisfy { $0.keyValue.allSatisfy { $0.format == .q8 } })
     }
