@@ -148,7 +148,7 @@ extension Stage {
                     heads: try entry.required("heads", expected: "[first, one past the last]").range(),
                     sequences: try entry.optional("sequences")?.number(in: 0...1) ?? 1, memory: MemoryID(try entry.id("memory")),
                     device: DeviceID(try entry.id("device")), bulk: bulk, format: format,
-                    capacityTokens: try entry.optional("capacity_tokens")?.integer(in: 0...Int.max) ?? 0))
+                    capacityTokens: try entry.optional("capacity_tokens")?.integer(in: 0...1 << 40) ?? 0))
         }
         self.init(
             machine: MachineID(try field.id("machine")), layers: layers, hasEmbedding: try field.optional("embedding")?.bool() ?? false,

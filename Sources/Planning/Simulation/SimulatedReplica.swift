@@ -49,6 +49,9 @@ struct SimulatedReplica {
     /// Requests not yet given to the scheduler, from `head` on: their tokens need memory.
     private var queue: [Int] = []
     private var head = 0
+    /// Tokens of requests that the scheduler has and never started, and the first id among them: it starts them in order.
+    private var unstartedTokens = 0
+    private var firstUnstarted = 0
 
     init(number: Int, plan: Replica, model: ReplicaModel, workload: Workload, readyAt: Double) {
         self.number = number
@@ -64,6 +67,8 @@ struct SimulatedReplica {
 
     /// Tokens per KV block.
     static let blockTokens = 16
+    /// Bounds the simulator's own memory: 67 million tokens.
+    static let mostBlocks = 1 << 22
     /// Most sequences of a replica whose plan does not ask for more, as `QueueModel` has it.
     static let mostSequences = 256
 
@@ -71,32 +76,39 @@ struct SimulatedReplica {
     ///
     /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the whole block. In a
     /// pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around, and prompts are cut about as
-    /// fine as the devices multiply well: a step that takes much longer than the others leaves every stage behind it idle.
+    /// fine as the devices multiply well: nothing overtakes, so a step that takes much longer than the others holds up at every stage all that follows, more
+    /// prompts come meanwhile, and the next step is as long.
     static func limits(_ model: ReplicaModel, workload: Workload) -> SchedulerLimits {
         let context = max(1, workload.contextTokens)
-        let planned = max(1, model.block.microBatchSize) * max(1, model.block.microBatchCount)
+        let microBatch = min(max(1, model.block.microBatchSize), 1 << 16)
+        let planned = microBatch * min(max(1, model.block.microBatchCount), 1 << 12)
         let room = max(1, model.capacityTokens / context)
         let sequences = min(1 << 16, max(planned, min(mostSequences, room)))
         let blocksEach = (context + blockTokens - 1) / blockTokens
         // A planned sequence's last block may be part empty: capacities are whole blocks of whole sequences. More than all sequences fill is of no use.
-        let blocks = min(max(model.capacityTokens / blockTokens, min(room, sequences) * blocksEach), sequences * blocksEach)
+        let held: Int = max(model.capacityTokens / blockTokens, min(room, sequences) * blocksEach)
+        let blocks: Int = min(held, sequences * blocksEach, mostBlocks)
+        let meanPrompt = Int(min(1e8, workload.meanPrompt.rounded(.up)))
         var stepTokens = Int(ReplicaModel.longestStep)
         var inFlight = 1, groups = 1, prompts = Int.max
         if model.stages.count > 1 {
             groups = decodeGroups(model, workload: workload)
             let shared = sharedBatches(model, groups: groups)
-            if model.block.microBatchCount > 1 { prompts = max(1, model.block.microBatchSize) * shared }
+            if model.block.microBatchCount > 1 { prompts = microBatch * min(shared, 1 << 12) }
             let cut = model.sliceTables.flatMap(\.slices).max() ?? 0
             let fine = efficientTokens(model, context: workload.meanPrompt / 2)
-            let sliced = min(stepTokens, max(0, min(planned, prompts, stepTokens) * min(cut, stepTokens)))
-            stepTokens = max(min(stepTokens, fine + (sequences + groups - 1) / groups), sliced)
+            let together: Int = min(planned, prompts, stepTokens)
+            let sliced: Int = min(stepTokens, together * min(cut, stepTokens))
+            let decodes: Int = (sequences + groups - 1) / groups
+            stepTokens = max(min(stepTokens, fine + decodes), sliced)
             // Micro-batches that share a pass over streamed weights do so with their prompts too.
-            if shared > 1 { stepTokens = max(stepTokens, planned * Int(workload.meanPrompt.rounded(.up)) / groups) }
-            let load = StepLoad.prefill(sequences: 1, tokens: min(workload.meanPrompt, Double(cut > 0 ? cut : stepTokens)))
+            if shared > 1 { stepTokens = max(stepTokens, planned * meanPrompt / groups) }
+            let longest = Double(cut > 0 ? cut : stepTokens)
+            let load = StepLoad.prefill(sequences: 1, tokens: min(workload.meanPrompt, longest))
             let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
             inFlight = max(groups, min(8 * model.stages.count, Int(min(1e6, places)) + 1))
         } else if model.block.microBatchCount > 1 {
-            stepTokens = max(stepTokens, planned * Int(workload.meanPrompt.rounded(.up)))
+            stepTokens = max(stepTokens, planned * meanPrompt)
         }
         return SchedulerLimits(
             blockTokens: blockTokens, blockCount: blocks, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
@@ -109,7 +121,7 @@ struct SimulatedReplica {
     static func decodeGroups(_ model: ReplicaModel, workload: Workload) -> Int {
         let usual = max(model.stages.count, min(model.block.microBatchCount, 256))
         guard model.block.microBatchCount > 1, model.stages.contains(where: \.isStreaming) else { return usual }
-        let sequences = Double(max(1, model.block.microBatchSize) * model.block.microBatchCount)
+        let sequences = Double(max(1, model.block.microBatchSize)) * Double(model.block.microBatchCount)
         func round(_ groups: Int) -> Double {
             let load = StepLoad.decode(
                 sequences: sequences / Double(groups), context: workload.meanPrompt + workload.meanOutput / 2,
@@ -178,6 +190,10 @@ struct SimulatedReplica {
         var load = StepLoad(tokens: 0, sequences: 0, cached: 0, pairs: 0, logits: 0)
         let count = scheduler.shares.count
         for share in scheduler.shares {
+            if share.request.rawValue >= firstUnstarted {
+                firstUnstarted = share.request.rawValue + 1
+                unstartedTokens -= table.contextTokens(requestOf[share.request.rawValue])
+            }
             let tokens = Double(share.tokens), before = Double(share.start)
             load.tokens += tokens
             load.cached += before + tokens
@@ -227,12 +243,13 @@ struct SimulatedReplica {
         head = 0
     }
 
-    /// Gives the scheduler as many waiting requests as it may want at once.
+    /// Gives the scheduler as many waiting requests as one step can start.
     private mutating func feed(_ table: RequestTable) {
-        while head < queue.count, scheduler.waitingCount < scheduler.limits.sequences {
+        while head < queue.count, unstartedTokens < scheduler.limits.stepTokens, scheduler.waitingCount < scheduler.limits.sequences {
             let request = queue[head]
             head += 1
             let prompt = [Int32](repeating: 0, count: table.contextTokens(request))
+            unstartedTokens += prompt.count
             let id = try? scheduler.submit(SequenceRequest(prompt: prompt, maximumTokens: table.missingTokens(request)))
             // The router gave it only what has room.
             guard let id else { preconditionFailure("a request without room") }
