@@ -163,7 +163,7 @@ extension Reproduction {
             text += "\n" + head(["ratio", "rate, 90 %", "rate, 99 %", "deadline, 90 %", "deadline, 99 %", "published"])
             for (label, a, b, published) in [
                 ("full price / 16 A100", 1, 0, "rate up to 4x (2x on average), deadline up to 2.3x (1.5x)"),
-                ("half price / 16 A100", 2, 0, "about equal"),
+                ("half price / 16 A100", 2, 0, "-"),
                 ("full price, asymmetric / symmetric", 1, 3, "1.8x deadline, 2x rate"), ("half price, asymmetric / symmetric", 2, 4, "-"),
                 ("half price / even pipelines", 2, 5, "Petals: 10x rate, 3.5x deadline"),
             ] { text += row([label] + (0..<4).map { ratio(a, b, $0) } + [published]) }
@@ -174,7 +174,7 @@ extension Reproduction {
             Request by request the full-price pool reaches what its bytes per second allow over 16 A100 (1.99x in sum), less what slow links and tensor parallelism over PCIe cost; the published 4x needs a weaker baseline than the best layout of the A100s
             (2 replicas of TP 8 on NVLink), or fixed costs per layer that favour more and smaller replicas. With continuous batching the A100s win outright: a batch reads the weights once for all its sequences, so bandwidth per
             request no longer counts, and what does, exchanges over fast links and operations per second, they have. The gain over symmetric layouts is what unequal machines force on equal ones: cards that do not make up a whole group
-            are lost, and all stages go at the pace of the slowest. It is small here, because most of these machines hold eight equal cards and TP 8 in each is near the best; the published 1.8x is over a baseline without that freedom. Under overload the search's
+            are lost, and all stages go at the pace of the slowest. It is small here, because most of these machines hold eight equal cards and TP 8 in each is near the best; what the published 1.8x was compared with is not known here. Under overload the search's
             plans and the best symmetric one differ by less than what the queue model, which searches use, errs. Even pipelines of single GPUs take longer for a lone request than the deadline allows, so their ratio is not a number; Petals also routes around
             slow servers and computes in 8-bit.
 
