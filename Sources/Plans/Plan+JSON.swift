@@ -1,7 +1,7 @@
 public import JSON
 import Checkpoints
 
-/// The documented form of a plan (docs/planning.md): layers placed alike are one entry, ranges are [first, one past the last].
+/// The documented form of a plan (docs/formats.md): layers placed alike are one entry, ranges are [first, one past the last].
 extension Plan {
     public var json: JSON {
         var fields: [JSONObject.Element] = [
