@@ -13,6 +13,8 @@ public struct ReplicaModel: Sendable {
     let boundaries: [LinkProfile]
     /// And every link between them that is the fastest for some message.
     private let alternatives: [[LinkProfile]]
+    /// Whether a stage streams weights.
+    let isStreaming: Bool
     public let block: BlockGeometry
     let sliceTables: [SliceTable]
     /// Sequences of `contextTokens` that the KV capacity of every stage has room for.
@@ -50,6 +52,7 @@ public struct ReplicaModel: Sendable {
         self.stages = stages
         self.boundaries = boundaries
         self.alternatives = alternatives
+        isStreaming = stages.contains(where: \.isStreaming)
         block = replica.block
         sliceTables = replica.sliceTables
         // Shares of one head range side by side hold different sequences, so their capacities add up.
@@ -88,9 +91,29 @@ public struct ReplicaModel: Sendable {
 
     /// Seconds for every one of the block's sequences to advance by the load's tokens, its micro-batches flowing through the stages one behind another: no shorter than
     /// one micro-batch through all stages, nor than all of them through the busiest.
+    ///
+    /// Where stages stream weights, micro-batches that share a pass over them also leave the stage together: g groups cost g passes and flow like g micro-batches, and the
+    /// best g is taken, as the scheduler does.
     public func round(_ load: StepLoad) -> Double {
         if stages.count == 1 { return stages[0].time(load).seconds }
-        return max(period(load), seconds(load.oneMicroBatch))
+        guard isStreaming, load.microBatches > 1 else { return max(period(load), seconds(load.oneMicroBatch)) }
+        var best = Double.infinity
+        for groups in Self.groupCounts(load.microBatches) {
+            let group = load.part(of: groups)
+            best = min(best, max(Double(groups) * period(group), seconds(group)))
+        }
+        return best
+    }
+
+    /// 1, 2, 3, 4, 6, 8, 12, 16, ... and `most`.
+    static func groupCounts(_ most: Int) -> [Int] {
+        var counts = [1], next = 2
+        while next < most {
+            counts.append(next)
+            if next & (next - 1) == 0, next + next / 2 < most, next > 1 { counts.append(next + next / 2) }
+            next *= 2
+        }
+        return most > 1 ? counts + [most] : counts
     }
 
     /// Seconds to decode one token for each of `sequences`, divided over the stages so that all of them work.

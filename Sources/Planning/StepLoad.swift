@@ -47,6 +47,14 @@ public struct StepLoad: Sendable, Equatable {
             logits: a.logits + b.logits, microBatches: max(a.microBatches, b.microBatches))
     }
 
+    /// One of so many equal groups of micro-batches.
+    func part(of groups: Int) -> StepLoad {
+        let n = Double(max(1, groups))
+        return StepLoad(
+            tokens: tokens / n, sequences: sequences / n, cached: cached / n, pairs: pairs / n, logits: logits / n,
+            microBatches: (microBatches + max(1, groups) - 1) / max(1, groups))
+    }
+
     /// One of `microBatches` equal parts.
     var oneMicroBatch: StepLoad {
         let n = Double(max(1, microBatches))

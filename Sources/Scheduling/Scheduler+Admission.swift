@@ -5,6 +5,12 @@ extension Scheduler {
     /// One for which there is no room holds up all later ones.
     mutating func admit(_ budget: inout Budget) {
         var deferred = 0
+        if limits.admitsInBlocks {
+            if running.isEmpty { isFilling = true }
+            guard isFilling else { return }
+        }
+        // Budgets are there again in the next step; a lack of slots or room ends the block.
+        defer { if freeSlots.isEmpty { isFilling = false } }
         while budget.tokens > 0, budget.logits > 0, budget.prompts > 0, !freeSlots.isEmpty, deferred < limits.sequences {
             // Deferred requests are the last `deferred` of `returned`, by arrival before everything else that waits.
             let index: Int
@@ -27,6 +33,7 @@ extension Scheduler {
             case .deferred:
                 deferred += 1
             case .noRoom:
+                isFilling = false
                 return
             }
         }

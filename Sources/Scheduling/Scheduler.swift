@@ -68,6 +68,8 @@ public struct Scheduler: Sendable {
     var pending: [BlockPool.Key: Int] = [:]
     /// Entries kept for their arrays' capacity.
     var spareEntries: [Step.Entry] = []
+    /// Whether a block of requests is still being let in (`limits.admitsInBlocks`).
+    var isFilling = true
     private var nextID = 0
 
     public init(limits: SchedulerLimits) {
@@ -152,6 +154,7 @@ public struct Scheduler: Sendable {
         guard let index = indexOfRequest.removeValue(forKey: id) else { return }
         statistics.finished += 1
         if sequences[index].slot >= 0 {
+            isFilling = false
             remove(fromRunning: index)
             if sequences[index].scheduled > 0 {
                 sequences[index].hasEnded = true

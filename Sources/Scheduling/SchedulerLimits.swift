@@ -25,6 +25,9 @@ public struct SchedulerLimits: Sendable, Equatable {
     public var decodeGroups: Int
     /// Most prompts with a slice in one step: a micro-batch of a pipeline.
     public var stepPrompts: Int
+    /// Whether requests are let in a block at a time: once slots or room have run out, or one that runs has ended, nobody else enters before all have ended
+    /// (FlexGen's blocks). In a pipeline that streams weights a prompt among decoding steps holds up every stage behind it.
+    public var admitsInBlocks: Bool
     /// Where prompts are cut, by prompt length ascending; lengths in between are cut in the same proportions, longer prompts by `sliceTokens` alone.
     public var sliceTables: [SliceTable]
 
@@ -32,7 +35,7 @@ public struct SchedulerLimits: Sendable, Equatable {
     public init(
         blockTokens: Int, blockCount: Int, stepTokens: Int = 2048, stepLogits: Int = 256, sequences: Int = 256, sliceTokens: Int? = nil,
         sharesPrefixes: Bool = true, describesSteps: Bool = true, stepsInFlight: Int = 1, decodeGroups: Int? = nil, stepPrompts: Int = .max,
-        sliceTables: [SliceTable] = []
+        admitsInBlocks: Bool = false, sliceTables: [SliceTable] = []
     ) {
         self.blockTokens = max(1, blockTokens)
         self.blockCount = max(0, blockCount)
@@ -47,6 +50,7 @@ public struct SchedulerLimits: Sendable, Equatable {
         self.stepsInFlight = max(1, stepsInFlight)
         self.decodeGroups = groups
         self.stepPrompts = max(1, stepPrompts)
+        self.admitsInBlocks = admitsInBlocks
         self.sliceTables = sliceTables.sorted { $0.promptTokens < $1.promptTokens }
     }
 

@@ -83,7 +83,7 @@ struct RecordingExecutor {
             blockTokens: blockTokens, blockCount: Int.random(in: 64 / blockTokens...200 / blockTokens, using: &random),
             stepTokens: Int.random(in: 1...40, using: &random), stepLogits: Int.random(in: 1...12, using: &random),
             sequences: Int.random(in: 1...10, using: &random), sliceTokens: Int.random(in: 1...40, using: &random),
-            sharesPrefixes: Bool.random(using: &random))
+            sharesPrefixes: Bool.random(using: &random), admitsInBlocks: seed % 4 == 3)
         var scheduler = Scheduler(limits: limits)
         var executor = RecordingExecutor(limits: limits)
         var prompts: [RequestID: [Int32]] = [:]
@@ -156,6 +156,7 @@ struct RecordingExecutor {
             blockTokens: blockTokens, blockCount: Int.random(in: 64 / blockTokens...200 / blockTokens, using: &random),
             stepTokens: Int.random(in: 4...40, using: &random), sequences: Int.random(in: 1...10, using: &random),
             sharesPrefixes: Bool.random(using: &random), stepsInFlight: inFlight, decodeGroups: Int.random(in: 1...inFlight, using: &random),
+            admitsInBlocks: seed % 4 == 3,
             sliceTables: Bool.random(using: &random)
                 ? [] : [SliceTable(promptTokens: 12, slices: [7, 5]), SliceTable(promptTokens: 30, slices: [10, 8, 7, 5])])
         var scheduler = Scheduler(limits: limits)

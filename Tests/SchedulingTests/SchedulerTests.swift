@@ -186,6 +186,23 @@ import Testing
         #expect(limits.cut(after: 0, ofPrompt: 21) == 21)
     }
 
+    @Test func aBlockEndsBeforeTheNextBegins() throws {
+        var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, sequences: 3, admitsInBlocks: true))
+        let ids = try (0..<5).map { try scheduler.submit(SequenceRequest(prompt: [Int32($0)], maximumTokens: 2)) }
+        try start(&scheduler)
+        #expect(scheduler.step.entries.count == 3)
+        scheduler.complete()
+        scheduler.finish(ids[0])
+        for id in ids[1...2] { scheduler.append(0, to: id) }
+        // A slot is free, but the block is not done.
+        try start(&scheduler)
+        #expect(scheduler.step.entries.count == 2)
+        scheduler.complete()
+        for id in ids[1...2] { scheduler.finish(id) }
+        try start(&scheduler)
+        #expect(scheduler.step.entries.count == 2 && scheduler.request(ofEntry: 0) == ids[3])
+    }
+
     @Test func decodingSequencesAreDividedOverThePipeline() throws {
         var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, stepsInFlight: 3))
         let ids = try (0..<7).map { try scheduler.submit(SequenceRequest(prompt: [Int32($0)], maximumTokens: 9)) }

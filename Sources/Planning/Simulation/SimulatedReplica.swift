@@ -113,6 +113,7 @@ struct SimulatedReplica {
         return SchedulerLimits(
             blockTokens: blockTokens, blockCount: blocks, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
             sequences: sequences, sharesPrefixes: false, describesSteps: false, stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts,
+            admitsInBlocks: model.stages.count > 1 && sharedBatches(model, groups: groups) > 1 && workload.batch != nil,
             sliceTables: model.sliceTables)
     }
 
@@ -120,7 +121,7 @@ struct SimulatedReplica {
     /// pass over them. A round of g steps takes max(g x slowest stage, all stages one after another).
     static func decodeGroups(_ model: ReplicaModel, workload: Workload) -> Int {
         let usual = max(model.stages.count, min(model.block.microBatchCount, 256))
-        guard model.block.microBatchCount > 1, model.stages.contains(where: \.isStreaming) else { return usual }
+        guard model.block.microBatchCount > 1, model.isStreaming else { return usual }
         let sequences = Double(max(1, model.block.microBatchSize)) * Double(model.block.microBatchCount)
         func round(_ groups: Int) -> Double {
             let load = StepLoad.decode(
