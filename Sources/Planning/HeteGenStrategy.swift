@@ -50,17 +50,26 @@ struct HeteGenStrategy {
         // More sequences take longer and give more: what is best of all is for the evaluation to say.
         for sequences in sequenceCounts {
             for stages in before.isEmpty ? [1] : [1, before.count + 1] where stages <= sequences {
-                settings +=
-                    OffloadSearch(
-                        problem, gpu: gpu, cpu: processor(of: gpu), range: range, sequences: sequences, together: (sequences + stages - 1) / stages)?
-                    .best(2) ?? []
+                guard
+                    let search = OffloadSearch(
+                        problem, gpu: gpu, cpu: processor(of: gpu), range: range, sequences: sequences, together: (sequences + stages - 1) / stages)
+                else { continue }
+                settings += search.best(2) + search.balanced().map { ($0, .infinity) }
             }
         }
         // Among other stages not the sum of prompt and tokens counts but the busiest: long steps by the GPU alone are another trade.
         if !before.isEmpty { settings += settings.compactMap { entry in entry.setting.bulk.map { ($0, entry.value) } } }
         guard let layers = OffloadLayers(problem, range: range, gpu: gpu, cpu: processor(of: gpu)) else { return [] }
+        // No setting can be better than the best with transfers ahead without limit.
+        let bound = settings.reduce(.infinity) { min($0, $1.value / (1 + $1.setting.gap)) }
         return settings.compactMap { entry in
-            problem.finish([before + [problem.offloaded(entry.setting, layers)]], strategy: strategy, note: note(entry.setting))
+            var found = problem.finish([before + [problem.offloaded(entry.setting, layers)]], strategy: strategy, note: note(entry.setting))
+            if before.isEmpty, problem.objective == .latency || problem.objective == .timeToFirstToken, let score = found?.score,
+                score > 1.0005 * bound
+            {
+                found?.note += "; at most \(Text.fixed((score / bound - 1) * 100, 1)) % above the best"
+            }
+            return found
         }
     }
 
@@ -95,7 +104,6 @@ struct HeteGenStrategy {
             "\(problem.hardware.devices[setting.gpu].label): \(sum(0, \.resident)) attention and \(sum(1, \.resident)) feed-forward modules resident, "
             + (disk > 0 ? "\(disk) on disk, " : "") + "alpha of attention \(alphas(kinds[0])); of feed-forward \(alphas(kinds[1]))"
             + (setting.keyValueOnHost ? "; KV on the host" : "")
-            + (setting.gap > 0 ? "; proven within \(Text.fixed(setting.gap * 100, 1)) % of the best" : "")
     }
 
     /// The published share: a = v_com v_gpu / (v_com v_gpu + v_cpu v_gpu + v_cpu v_com), speeds in bytes of weights per second.

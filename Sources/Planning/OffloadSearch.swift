@@ -85,7 +85,7 @@ struct OffloadSearch {
     }
 
     /// Steps by bucket: decoding, and prompts where they have more tokens than that.
-    private var targets: [[Target]] {
+    var targets: [[Target]] {
         let (prompt, count) = prompt
         let first: Double, each: Double
         switch problem.objective {
@@ -135,7 +135,7 @@ struct OffloadSearch {
         var hasDisk: Bool
     }
 
-    private func room(_ setting: OffloadSetting, streams: Bool) -> Room? {
+    func room(_ setting: OffloadSetting, streams: Bool) -> Room? {
         let hardware = problem.hardware, shape = problem.shape, machine = hardware.devices[gpu].machine
         let hasOutput = layers.range.upperBound == shape.layerCount, hasEmbedding = layers.range.lowerBound == 0
         let block = BlockGeometry(microBatchSize: sequences, microBatchCount: 1)
@@ -233,7 +233,7 @@ struct OffloadSearch {
     }
 
     /// Ways to put what the host cannot hold on disk: for each number of attention modules there, the fewest feed-forward modules.
-    private func disks(_ attention: Int, _ feedForward: Int, _ count: Int, _ room: Room, endsOnly: Bool = false) -> [(Int, Int)] {
+    func disks(_ attention: Int, _ feedForward: Int, _ count: Int, _ room: Room, endsOnly: Bool = false) -> [(Int, Int)] {
         let needed = Double(count - attention) * bytes[0] + Double(count - feedForward) * bytes[1]
         if needed <= room.host { return [(0, 0)] }
         guard room.hasDisk, room.hostBesideDisk >= 0 else { return [] }

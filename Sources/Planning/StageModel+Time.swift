@@ -17,9 +17,13 @@ extension StageModel {
         let perBatch = load.tokens / batches
         let hiddenMessage = perBatch * hidden * Self.hiddenBytes
         var hostBytes = 0.0
+        // Layers that differ and are streamed: what each kind of them asks for, for the window's sake.
+        var layers: [LayerTime] = []
+        let differ = window > 0 && groups.count > 1 && isStreaming
 
         for group in groups {
             let count = Double(group.count)
+            let before = differ ? time : nil
             let attention = group.attention.isEmpty ? nil : Self.choose(group.attention, perBatch)
             let feedForward = group.feedForward.isEmpty ? nil : Self.choose(group.feedForward, perBatch)
             // Seconds per layer and block on the site that multiplies, on others that only attend, and on the way between.
@@ -45,6 +49,7 @@ extension StageModel {
             }
             let longest = max(main, aside, between)
             time.chain += count * (longest + (main + aside + between - longest) / batches)
+            if let before { layers.append(LayerTime(before, time, count: max(1, count))) }
         }
         for transition in transitions {
             let last = groups[transition.from], next = groups[transition.to]
@@ -70,6 +75,7 @@ extension StageModel {
         time.overhead = hardware.profile.machines[machine].stepOverhead * batches
         var longest = max(time.chain, time.diskRead, time.diskWrite, time.hostMemory)
         for index in devices.indices { longest = max(longest, time.receiving[index], time.sending[index]) }
+        if differ { longest = max(longest, windowedSeconds(layers, time)) }
         time.seconds = longest + time.overhead
         return time
     }

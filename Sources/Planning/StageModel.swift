@@ -54,6 +54,10 @@ struct StageModel: Sendable {
 
     let hardware: Hardware
     let shape: ModelShape
+    /// Layers from first to last, by group.
+    var order: [(group: Int, count: Int)] = []
+    /// Bytes of staging buffers per device.
+    let window: Double
     let machine: Int
     /// Hardware's indices.
     var devices: [Int] = []
@@ -74,6 +78,7 @@ struct StageModel: Sendable {
         self.hardware = hardware
         self.shape = shape
         machine = stage.machine
+        window = Double(stage.streamingWindow)
         guard hardware.hosts.indices.contains(machine) else { throw PlanProblem("stage on machine \(machine), which the profile does not have") }
         hiddenOnHost = hardware.memories.indices.contains(stage.hiddenStates.rawValue) && hardware.memories[stage.hiddenStates.rawValue].kind != .gpu
         // A stage has few kinds of layers but may have many spans of them (layers that take turns).
@@ -105,6 +110,11 @@ struct StageModel: Sendable {
         for (span, kind) in zip(stage.spans, kindOf) {
             let group = groupOf[kind]
             groups[group].count += span.layers.count
+            if let last = order.last, last.group == group {
+                order[order.count - 1].count += span.layers.count
+            } else {
+                order.append((group, span.layers.count))
+            }
             if let previous { noteTransition(from: previous, to: group, count: 1) }
             if span.layers.count > 1 { noteTransition(from: group, to: group, count: span.layers.count - 1) }
             previous = group
