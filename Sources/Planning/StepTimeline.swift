@@ -38,15 +38,21 @@ struct StepTimeline {
             lanes = Self.layers(replica.stages[0], model: model, load: load)
         } else if prefill {
             let slices = model.slices(sequences: sequences, promptTokens: prompt)
+            // Micro-batches follow one another as slices do; of very many the first are shown.
+            let groups = max(1, min(replica.block.microBatchCount, Int(sequences), max(1, 256 / slices.count)))
+            let each = sequences / Double(max(1, min(replica.block.microBatchCount, Int(sequences))))
             title =
-                slices.count > 1 ? "a prompt in \(slices.count) slices of \(what), from stage to stage" : "a prompt of \(what), from stage to stage"
-            var start = 0.0
-            lanes = Self.stages(
-                model,
-                pieces: slices.enumerated().map { number, tokens in
-                    defer { start += tokens }
-                    return .prefill(sequences: sequences, tokens: tokens, after: start, wantsLogits: number == slices.count - 1)
-                })
+                "prompts of \(what)" + (slices.count > 1 ? " in \(slices.count) slices" : "") + (groups > 1 ? ", \(groups) micro-batches" : "")
+                + ", from stage to stage"
+            var pieces: [StepLoad] = []
+            for _ in 0..<groups {
+                var start = 0.0
+                for (number, tokens) in slices.enumerated() {
+                    pieces.append(.prefill(sequences: each, tokens: tokens, after: start, wantsLogits: number == slices.count - 1))
+                    start += tokens
+                }
+            }
+            lanes = Self.stages(model, pieces: pieces)
         } else {
             let batches = model.decodeBatches(sequences)
             title = "decoding \(what) in \(batches) micro-batch\(batches == 1 ? "" : "es"), from stage to stage"
