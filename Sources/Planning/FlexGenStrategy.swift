@@ -65,12 +65,13 @@ struct FlexGenStrategy {
         for var choice in choices.prefix(Self.realised) {
             choice.solution = ProgramSolver.confirmed(choice.solution, choice.program) ?? choice.solution
             // Whole heads and columns may take a little more than shares: the program again with so much less room.
-            for _ in 0..<4 {
+            var last: Evaluation?
+            for _ in 0..<8 {
                 guard let evaluation = evaluate(choice.policy, gpus: gpus) else { break }
-                found.append(evaluation)
+                last = evaluation
                 guard !evaluation.fits, choice.tighten(by: excess(evaluation, sharing: sharing)) else { break }
-                found.removeLast()
             }
+            if let last { found.append(last) }
         }
         return found
     }
@@ -176,30 +177,49 @@ struct FlexGenStrategy {
         }
         let hidden = policy.hidden[0] >= 0.5 ? own : host
         return StageDraft(
-            machine: machine, layers: layers, plans: plans(parts, layers.count), output: [PartDraft(1, home: own, device: gpu)], embeddingHome: host,
+            machine: machine, layers: layers, plans: plans(parts, layers), output: [PartDraft(1, home: own, device: gpu)], embeddingHome: host,
             keyValue: cache,
             hidden: hidden, window: FlexGenProgram.window(problem))
     }
 
-    /// Attention has few heads to divide: layers take turns so that over all of them the shares are met (a share of 20 % of 8 heads is two heads in some layers and one in others).
-    private func plans(_ parts: [PartDraft], _ layers: Int) -> [LayerDraft] {
-        guard parts.count > 1, layers > 1 else { return [LayerDraft(attention: parts, feedForward: parts)] }
-        let heads = problem.shape.runs[0].layer.attention.keyValueHeadCount
-        var given = Array(repeating: 0, count: parts.count)
-        var result: [LayerDraft] = []
-        for layer in 1...layers {
-            // Whole heads due by now, cumulatively; what is left over goes to the last part, never to the first (the GPU).
-            var attention = parts
-            var left = heads
+    /// Attention has few heads to divide, and a layer may have few experts: layers take turns so that over all of them the shares are met (a share of 20 % of 8 heads is two heads in some layers and
+    /// one in others).
+    private func plans(_ parts: [PartDraft], _ layers: Range<Int>) -> [LayerDraft] {
+        guard parts.count > 1, !layers.isEmpty else { return [LayerDraft(attention: parts, feedForward: parts)] }
+        var attention = Turns(parts), feedForward: [Int: Turns] = [:]
+        return layers.map { number in
+            let layer = problem.shape.layer(number)
+            let heads = attention.next(layer.attention.keyValueHeadCount)
+            guard layer.feedForward.expertsPerToken != nil else { return LayerDraft(attention: heads, feedForward: parts) }
+            let units = layer.feedForward.units
+            return LayerDraft(attention: heads, feedForward: feedForward[units, default: Turns(parts)].next(units))
+        }
+    }
+
+    /// Whole units of one layer after another, so that over all of them the shares are met.
+    private struct Turns {
+        let parts: [PartDraft]
+        private var given: [Int]
+        private var units = 0
+
+        init(_ parts: [PartDraft]) {
+            self.parts = parts
+            given = Array(repeating: 0, count: parts.count)
+        }
+
+        /// Units due by now, cumulatively; what is left over goes to the last part, never to the first (the GPU).
+        mutating func next(_ count: Int) -> [PartDraft] {
+            var result = parts
+            var left = count
+            units += count
             for index in parts.indices.dropLast() {
-                let due = min(left, max(0, Int(parts[index].share * Double(heads * layer) + 1e-9) - given[index]))
+                let due = min(left, max(0, Int(parts[index].share * Double(units) + 1e-9) - given[index]))
                 given[index] += due
                 left -= due
-                attention[index].share = Double(due) / Double(heads)
+                result[index].share = Double(due) / Double(max(1, count))
             }
-            attention[parts.count - 1].share = Double(left) / Double(heads)
-            result.append(LayerDraft(attention: attention.filter { $0.share > 0 }, feedForward: parts))
+            result[parts.count - 1].share = Double(left) / Double(max(1, count))
+            return result.filter { $0.share > 0 }
         }
-        return result
     }
 }

@@ -13,7 +13,7 @@ final class HexGenStrategy {
     init(problem: Problem, deadline: Deadline) {
         self.problem = problem
         self.deadline = deadline
-        solver = ReplicaSolver(problem, sequences: Self.sequences(problem))
+        solver = ReplicaSolver(problem, sequences: Self.sequences(problem), deadline: deadline)
     }
 
     /// Sequences a replica must at least have room for.
@@ -132,7 +132,7 @@ final class HexGenStrategy {
     /// Groups that cannot hold the model join their nearest neighbour.
     private func mergedUntilFitting(_ partition: [[Int]]) -> [[Int]] {
         var groups = partition.filter { $0.contains { $0 > 0 } }
-        while groups.count > 1, let poor = groups.firstIndex(where: { solver.solve($0).choices.isEmpty }) {
+        while groups.count > 1, !deadline.passed, let poor = groups.firstIndex(where: { solver.solve($0).choices.isEmpty }) {
             let group = groups.remove(at: poor)
             let nearest = groups.indices.min { distance(group, groups[$0]) < distance(group, groups[$1]) } ?? 0
             groups[nearest] = zip(groups[nearest], group).map(+)

@@ -155,7 +155,7 @@ final class PartitionSearch {
             value = 1 / rate
         } else {
             let outcome = QueueModel.run(servers, problem.requests)
-            value = outcome.duration / max(1, outcome.tokens)
+            value = outcome.secondsPerToken
         }
         if problem.objective == .cost, let price = price(chosen, replicas) { value *= price / 3600 }
         return value

@@ -69,7 +69,7 @@ extension Problem {
                 let token = models.map { $0.decodeRound(sequences: 1, context: context) }.max() ?? .infinity
                 score = token + outcome.meanTotal * 1e-6
             case .timeToFirstToken: score = outcome.meanTotal.isFinite ? outcome.meanFirstToken : .infinity
-            case .throughput, .cost: score = outcome.duration / outcome.tokens
+            case .throughput, .cost: score = outcome.tokens > 0 ? outcome.secondsPerToken : .infinity
             case .slo:
                 let share = outcome.attainment(limits)
                 prediction.sloAttainment = share

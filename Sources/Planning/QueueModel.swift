@@ -44,6 +44,17 @@ struct QueueModel {
 
         /// Infinite where one did not end.
         var meanTotal: Double { finished.reduce(0, +) / Double(max(1, finished.count)) }
+        /// What throughput and cost make small where requests arrive over time: seconds per output token, counted in steps of 1 % from the shortest time there is (the last arrival), so that plans that
+        /// keep up alike are equal; of equal ones the mean time of a request decides, which adds less than a step.
+        var secondsPerToken: Double {
+            let exact = duration / max(1, tokens), mean = meanTotal
+            let least = (requests.last?.arrival ?? 0) - (requests.first?.arrival ?? 0)
+            guard exact.isFinite, mean.isFinite, least > 1e-6, duration >= least, duration < least * 1e9 else { return exact }
+            let step = log(1.01)
+            let counted = least * exp((log(duration / least) / step + 1e-9).rounded(.down) * step)
+            return counted / max(1, tokens) * (1 + 0.009 * mean / (mean + 10))
+        }
+
         /// Output tokens of requests that ended.
         var tokens: Double { requests.indices.reduce(0) { finished[$1].isFinite ? $0 + Double(requests[$1].outputTokens) : $0 } }
     }

@@ -42,7 +42,9 @@ extension ReplicaSolver {
         }
         // The orders by the least time of a lone request; of many only the best go on.
         var ranked: [(order: [Int], choice: ReplicaChoice)] = []
-        for order in orders(involved, counts) { if let choice = run(order, level: 0, bound: nil) { ranked.append((order, choice)) } }
+        for order in orders(involved, counts) where ranked.isEmpty || !deadline.passed {
+            if let choice = run(order, level: 0, bound: nil) { ranked.append((order, choice)) }
+        }
         ranked.sort { $0.choice.lone < $1.choice.lone }
         found += ranked.map(\.choice)
         guard criteria.countsLoad, !ranked.isEmpty else { return ReplicaChoice.front(found, limit: 1) }
@@ -50,7 +52,7 @@ extension ReplicaSolver {
         for level in criteria.levels.indices {
             if level > 0 { for (order, _) in ranked.prefix(1) { if let choice = run(order, level: level, bound: nil) { found.append(choice) } } }
             guard let bound = leastWork(counts, involved, level: level) else { continue }
-            for slack in single ? [1.0] : [1, 1.25, 1.6] {
+            for slack in single ? [1.0] : [1, 1.25, 1.6] where slack == 1 || !deadline.passed {
                 for (order, _) in ranked.prefix(slack == 1 ? 2 : 1) {
                     // The model's ends take room that the bound did not count: a little more is allowed until it fits.
                     for more in [1.0, 1.03, 1.1] {
@@ -101,7 +103,9 @@ extension ReplicaSolver {
         var result: [[Int]] = []
         // Machines alike to their neighbours start alike chains.
         var tried: Set<[Int]> = []
-        for start in involved where result.count < 12 {
+        // Of very many not every start: an order takes the square of their number.
+        let starts = involved.prefix(max(4, 8_000_000 / (involved.count * involved.count)))
+        for start in starts where result.count < 12 && (result.isEmpty || !deadline.passed) {
             var order = [start], rest = involved.filter { $0 != start }
             while !rest.isEmpty {
                 let from = order[order.count - 1]

@@ -35,8 +35,12 @@ final class ReplicaSolver {
         var work: (fixed: Double, each: Double, output: Double)
     }
 
-    init(_ problem: Problem, sequences: Double) {
+    /// A safety: what is solved for so many machines that one set takes long ends with fewer orders.
+    let deadline: Deadline
+
+    init(_ problem: Problem, sequences: Double, deadline: Deadline = Deadline(seconds: .infinity)) {
         self.problem = problem
+        self.deadline = deadline
         self.sequences = sequences
         pools = DevicePool.all(problem)
         criteria = Criteria(problem, sequences: sequences)
