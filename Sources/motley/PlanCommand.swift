@@ -26,24 +26,7 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "Write the plan alone to a file.")
     var output: String?
 
-    func run() throws {
-        do {
-            try plan()
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            try fail(String(describing: error), status: error is Planner.NothingFits ? 2 : 1)
-        }
-    }
-
-    private func fail(_ message: String, status: Int32) throws {
-        if input.json {
-            print(JSON.object(["error": .string(message)]).serialized())
-        } else {
-            FileHandle.standardError.write(Data("motley plan: \(message)\n".utf8))
-        }
-        throw ExitCode(status)
-    }
+    func run() throws { try input.reporting("plan", plan) }
 
     private func plan() throws {
         let strategy = try input.chosenStrategy

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import JSON
 import Planning
 import Plans
 
@@ -52,6 +54,23 @@ struct PlanningOptions: ParsableArguments {
                 throw FieldError(field: "--strategy", message: "expected \(Strategy.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             return known
+        }
+    }
+
+    /// Runs a command; what goes wrong is one line, or `{"error"}` with --json, and status 2 where nothing fits, else 1.
+    func reporting(_ command: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            let message = String(describing: error)
+            if json {
+                print(JSON.object(["error": .string(message)]).serialized())
+            } else {
+                FileHandle.standardError.write(Data("motley \(command): \(message)\n".utf8))
+            }
+            throw ExitCode(error is Planner.NothingFits ? 2 : 1)
         }
     }
 }

@@ -45,24 +45,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "With --curves: write them as a picture.")
     var svg: String?
 
-    func run() throws {
-        do {
-            try simulate()
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            try fail(String(describing: error), status: error is Planner.NothingFits ? 2 : 1)
-        }
-    }
-
-    private func fail(_ message: String, status: Int32) throws {
-        if input.json {
-            print(JSON.object(["error": .string(message)]).serialized())
-        } else {
-            FileHandle.standardError.write(Data("motley simulate: \(message)\n".utf8))
-        }
-        throw ExitCode(status)
-    }
+    func run() throws { try input.reporting("simulate", simulate) }
 
     private func simulate() throws {
         let strategy = try input.chosenStrategy
