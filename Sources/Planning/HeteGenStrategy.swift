@@ -46,24 +46,35 @@ struct HeteGenStrategy {
     func evaluations(
         gpu: Int, before: [StageDraft], layers range: Range<Int>, strategy: Strategy, note: (OffloadSetting) -> String
     ) -> [Evaluation] {
-        var settings: [(setting: OffloadSetting, value: Double)] = []
+        var settings: [(setting: OffloadSetting, value: Double, layers: OffloadLayers)] = []
+        let capacity = problem.hardware.memories[problem.hardware.devices[gpu].memory].capacity
         // More sequences take longer and give more: what is best of all is for the evaluation to say.
         for sequences in sequenceCounts {
             for stages in before.isEmpty ? [1] : [1, before.count + 1] where stages <= sequences {
-                guard
-                    let search = OffloadSearch(
-                        problem, gpu: gpu, cpu: processor(of: gpu), range: range, sequences: sequences, together: (sequences + stages - 1) / stages)
+                func search(_ window: Int, spread: Bool) -> OffloadSearch? {
+                    OffloadSearch(
+                        problem, gpu: gpu, cpu: processor(of: gpu), range: range, sequences: sequences, together: (sequences + stages - 1) / stages,
+                        window: window, spread: spread)
+                }
+                guard let usual = search(OffloadSetting.window, spread: false) else { continue }
+                let found = usual.best(2)
+                settings += found.map { ($0.setting, $0.value, usual.layers) }
+                guard found.contains(where: { entry in entry.setting.kinds.enumerated().contains { $1.resident < usual.layers.counts[$0 / 2] } })
                 else { continue }
-                settings += search.best(2) + search.balanced().map { ($0, .infinity) }
+                settings += usual.balanced().map { ($0, .infinity, usual.layers) }
+                // A larger window costs resident modules and lets transfers use the time of those that are left.
+                for window in [256 << 20, 1 << 30] where window <= capacity / 8 {
+                    guard let wide = search(window, spread: true) else { continue }
+                    settings += wide.best(1).map { ($0.setting, .infinity, wide.layers) }
+                }
             }
         }
         // Among other stages not the sum of prompt and tokens counts but the busiest: long steps by the GPU alone are another trade.
-        if !before.isEmpty { settings += settings.compactMap { entry in entry.setting.bulk.map { ($0, entry.value) } } }
-        guard let layers = OffloadLayers(problem, range: range, gpu: gpu, cpu: processor(of: gpu)) else { return [] }
+        if !before.isEmpty { settings += settings.compactMap { entry in entry.setting.bulk.map { ($0, entry.value, entry.layers) } } }
         // No setting can be better than the best with transfers ahead without limit.
         let bound = settings.reduce(.infinity) { min($0, $1.value / (1 + $1.setting.gap)) }
         return settings.compactMap { entry in
-            var found = problem.finish([before + [problem.offloaded(entry.setting, layers)]], strategy: strategy, note: note(entry.setting))
+            var found = problem.finish([before + [problem.offloaded(entry.setting, entry.layers)]], strategy: strategy, note: note(entry.setting))
             if before.isEmpty, problem.objective == .latency || problem.objective == .timeToFirstToken, let score = found?.score,
                 score > 1.0005 * bound
             {

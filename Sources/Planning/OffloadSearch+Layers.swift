@@ -15,7 +15,7 @@ extension OffloadSearch {
         for keyValueOnHost in cpu == nil ? [false] : [false, true] {
             var setting = OffloadSetting(
                 gpu: gpu, cpu: cpu, kinds: grains.map { OffloadSetting.Kind(grains: $0) }, keyValueOnHost: keyValueOnHost, outputOnGPU: true,
-                sequences: sequences, together: together)
+                sequences: sequences, together: together, window: window)
             let costs = targets.map { $0.compactMap { OffloadCosts(problem, setting, layers, units: units, load: $0.load) } }
             guard zip(costs, targets).allSatisfy({ $0.count == $1.count }) else { continue }
             for outputOnGPU in cpu == nil || !hasOutput ? [true] : [true, false] {

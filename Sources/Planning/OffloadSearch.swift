@@ -12,6 +12,8 @@ struct OffloadSearch {
     let gpu: Int
     let cpu: Int?
     let layers: OffloadLayers
+    /// Bytes of staging buffers.
+    let window: Int
     /// Sequences there is room for, and those that decode in one step (fewer where a pipeline's micro-batches follow one another).
     let sequences: Int
     let together: Int
@@ -50,8 +52,15 @@ struct OffloadSearch {
     /// Most different shares of a kind that are looked at.
     static let mostShares = 512
 
-    init?(_ problem: Problem, gpu: Int, cpu: Int?, range: Range<Int>, sequences: Int, together: Int? = nil) {
-        guard !range.isEmpty, let layers = OffloadLayers(problem, range: range, gpu: gpu, cpu: cpu) else { return nil }
+    /// - Parameters:
+    ///   - window: bytes of staging buffers.
+    ///   - spread: whether resident layers lie among the others and not behind them.
+    init?(
+        _ problem: Problem, gpu: Int, cpu: Int?, range: Range<Int>, sequences: Int, together: Int? = nil, window: Int = OffloadSetting.window,
+        spread: Bool = false
+    ) {
+        guard !range.isEmpty, let layers = OffloadLayers(problem, range: range, gpu: gpu, cpu: cpu, spread: spread) else { return nil }
+        self.window = window
         self.problem = problem
         self.gpu = gpu
         self.cpu = cpu
@@ -106,7 +115,7 @@ struct OffloadSearch {
         for keyValueOnHost in cpu == nil ? [false] : [false, true] {
             var setting = OffloadSetting(
                 gpu: gpu, cpu: cpu, kinds: grains.map { OffloadSetting.Kind(grains: $0) }, keyValueOnHost: keyValueOnHost, outputOnGPU: true,
-                sequences: sequences, together: together)
+                sequences: sequences, together: together, window: window)
             // What a module costs depends on where the cache is alone.
             let costs = targets.map { $0.compactMap { OffloadCosts(problem, setting, layers, units: units, load: $0.load) } }
             guard zip(costs, targets).allSatisfy({ $0.count == $1.count }) else { continue }
@@ -141,7 +150,7 @@ struct OffloadSearch {
         let block = BlockGeometry(microBatchSize: sequences, microBatchCount: 1)
         let working = MemoryModel.working(
             shape, tokens: MemoryModel.stepTokens(block, promptTokens: problem.workload.meanPrompt), sequences: Double(sequences), logits: hasOutput)
-        let window = Double(OffloadSetting.window)
+        let window = Double(window)
         // Sums are rounded up, and added in another order than here.
         var own = Double(hardware.memories[hardware.devices[gpu].memory].capacity) - working - (streams ? window : 0) - 4096
         var host = Double(hardware.memories[hardware.hosts[machine]].capacity) - (cpu == nil ? 0 : working) - 4096

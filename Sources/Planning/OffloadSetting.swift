@@ -32,6 +32,8 @@ struct OffloadSetting: Equatable {
     var sequences: Int
     /// Of them in one decoding step.
     var together: Int
+    /// Bytes of the GPU's staging buffers.
+    var window = OffloadSetting.window
     /// How far it may be from the best under the cost model: 0 where it is proven best, else (value - bound) / bound.
     var gap = 0.0
 
@@ -45,7 +47,7 @@ struct OffloadSetting: Equatable {
         return result == self ? nil : result
     }
 
-    /// Bytes of the GPU's staging buffers: two chunks. Streaming in chunks and not in whole modules leaves the memory to resident modules.
+    /// The usual staging buffers: two chunks. Streaming in chunks and not in whole modules leaves the memory to resident modules.
     static let window = 64 << 20
 }
 
@@ -68,7 +70,10 @@ struct OffloadLayers {
     var counts: [Int] = []
 
     /// nil where a pin names a device that is neither.
-    init?(_ problem: Problem, range: Range<Int>, gpu: Int, cpu: Int?) {
+    ///
+    /// - Parameter spread: numbers the layers of a kind so that any last so many of them lie evenly among the others, and not behind them: transfers can then use the time of
+    ///   resident layers with a window for a few layers.
+    init?(_ problem: Problem, range: Range<Int>, gpu: Int, cpu: Int?, spread: Bool = false) {
         self.range = range
         var first = 0
         for run in problem.shape.runs {
@@ -90,6 +95,24 @@ struct OffloadLayers {
             }
             first += run.count
         }
+        guard spread else { return }
+        let ranks = counts.map(Self.evenRanks)
+        for index in layers.indices where layers[index].place == .free { layers[index].number = ranks[layers[index].type][layers[index].number] }
+    }
+
+    /// A permutation of 0 ..< count whose every upper part lies evenly: ranks by the number read backwards in base two (van der Corput).
+    static func evenRanks(_ count: Int) -> [Int] {
+        func reversed(_ value: Int) -> UInt32 {
+            var result: UInt32 = 0, rest = UInt32(truncatingIfNeeded: value)
+            for _ in 0..<32 {
+                result = result << 1 | rest & 1
+                rest >>= 1
+            }
+            return result
+        }
+        var ranks = Array(repeating: 0, count: count)
+        for (rank, position) in (0..<count).sorted(by: { reversed($0) < reversed($1) }).enumerated() { ranks[position] = rank }
+        return ranks
     }
 }
 
@@ -117,7 +140,7 @@ extension Problem {
         let output = setting.outputOnGPU ? PartDraft(1, home: own, device: setting.gpu) : PartDraft(1, home: host, device: setting.cpu ?? setting.gpu)
         return StageDraft(
             machine: machine, layers: layers.range, plans: plans, output: [output], embeddingHome: host,
-            keyValue: [offloadedKeyValue(setting)], hidden: own, window: OffloadSetting.window)
+            keyValue: [offloadedKeyValue(setting)], hidden: own, window: setting.window)
     }
 
     func offloadedKeyValue(_ setting: OffloadSetting) -> KeyValueDraft {
