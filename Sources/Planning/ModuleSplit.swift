@@ -63,12 +63,20 @@ struct ModuleSplit {
             return result
         }
         let move = costs.move(device, next.device, tokens: passingTokens), hop = costs.move(device, next.device, tokens: busyTokens)
+        let (busy, passing) = (busy[device], passing[device])
+        // The last end that fits goes up with the first module.
+        var most = 0
         for first in 0..<(modules - 1) {
+            most = max(most, first)
+            while most + 1 < modules, costs.fits(room, first, most + 1) { most += 1 }
+            guard most > first else { continue }
             var sum = Double.infinity, bottleneck = Double.infinity
-            for end in (first + 1)..<modules {
-                guard costs.fits(room, first, end) else { break }
-                sum = min(sum, passing[device].seconds(first, end) + next.sum[end])
-                bottleneck = min(bottleneck, max(busy[device].seconds(first, end), next.bottleneck[end]))
+            for end in (first + 1)...most {
+                sum = min(sum, passing.seconds(first, end) + next.sum[end])
+                let seconds = busy.seconds(first, end)
+                bottleneck = min(bottleneck, max(seconds, next.bottleneck[end]))
+                // Longer stages take longer still.
+                if seconds >= bottleneck, passing.seconds(first, end) >= sum { break }
             }
             (result.sum[first], result.bottleneck[first]) = (sum + move, max(bottleneck, hop))
         }

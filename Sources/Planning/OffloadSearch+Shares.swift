@@ -62,9 +62,30 @@ extension OffloadSearch {
     /// Hops of hidden states through the layers in order, for each pair of sites of shared attention and feed-forward modules (the same in all kinds of layers).
     private func hops(_ costs: OffloadCosts, _ state: State) -> [Double] {
         guard cpu != nil else { return Array(repeating: 0, count: 9) }
+        // How often a module follows another: 0 on the GPU, 1 on the processor, 2 shared attention, 3 shared feed-forward.
+        var follows = Array(repeating: 0.0, count: 16), previous = -1
+        for layer in layers.layers {
+            for half in 0..<2 {
+                let place: Int
+                switch layer.place {
+                case .gpu: place = 0
+                case .cpu: place = 1
+                case .free: place = layer.number >= layers.counts[layer.type] - state.resident[2 * layer.type + half] ? 0 : 2 + half
+                }
+                if previous >= 0 { follows[4 * previous + place] += 1 }
+                previous = place
+            }
+        }
         var result: [Double] = []
         for attention in 0..<3 {
-            for feedForward in 0..<3 { result.append(hopSeconds(costs, state) { $0 % 2 == 0 ? attention : feedForward }) }
+            for feedForward in 0..<3 {
+                func site(_ place: Int) -> Int { place < 2 ? place : place == 2 ? attention : feedForward }
+                var total = 0.0
+                for from in 0..<4 {
+                    for to in 0..<4 where follows[4 * from + to] > 0 { total += follows[4 * from + to] * costs.hops[3 * site(from) + site(to)] }
+                }
+                result.append(total)
+            }
         }
         return result
     }

@@ -34,8 +34,6 @@ final class SlicedPipeline {
     let host: [Double]
     /// Evaluated (stage, slice) pairs so far: the search's measure of work, so that results do not depend on the machine's speed.
     var work = 0
-    private var times: [Double]
-    private var moves: [Double]
 
     /// Tokens that kernels take together.
     static let kernelTile = 32
@@ -76,8 +74,6 @@ final class SlicedPipeline {
         }
         self.chain = chain
         self.host = host
-        times = []
-        moves = []
     }
 
     static func load(sequences: Double, prompt: Int, tile: Int, start: Int, length: Int) -> StepLoad {
@@ -103,31 +99,44 @@ final class SlicedPipeline {
         return sum + costs.classes[index].overhead
     }
 
-    /// The recurrence, exactly.
-    func makespan(_ order: [Int], _ bounds: [Int], _ slices: [Int]) -> Double {
-        let stages = order.count
-        if times.count < stages * (slices.count + 1) {
-            times = Array(repeating: 0, count: stages * (slices.count + 1))
-            moves = times
-        }
-        work += stages * slices.count
-        var start = 0
-        for (number, length) in slices.enumerated() {
-            let tokens = tokens(start, length)
-            for stage in 0..<stages {
-                times[number * stages + stage] = seconds(order[stage], bounds[stage], bounds[stage + 1], start, length)
-                if stage + 1 < stages { moves[number * stages + stage] = costs.move(order[stage], order[stage + 1], tokens: tokens) }
+    /// The recurrence, exactly; infinite where it is certainly not below `limit`.
+    func makespan(_ order: [Int], _ bounds: [Int], _ slices: [Int], below limit: Double = .infinity) -> Double {
+        let stages = order.count, count = slices.count
+        work += stages * count
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: (2 * count + 1) * stages) { scratch in
+            let times = UnsafeMutableBufferPointer(rebasing: scratch[..<(stages * count)])
+            let moves = UnsafeMutableBufferPointer(rebasing: scratch[(stages * count)..<(2 * stages * count)])
+            let finish = UnsafeMutableBufferPointer(rebasing: scratch[(2 * stages * count)...])
+            var start = 0
+            for (number, length) in slices.enumerated() {
+                let tokens = tokens(start, length)
+                for stage in 0..<stages {
+                    times[number * stages + stage] = seconds(order[stage], bounds[stage], bounds[stage + 1], start, length)
+                    moves[number * stages + stage] = stage + 1 < stages ? costs.move(order[stage], order[stage + 1], tokens: tokens) : 0
+                }
+                start += length
             }
-            start += length
-        }
-        return withUnsafeTemporaryAllocation(of: Double.self, capacity: stages) { finish in
+            // The first slice up to a stage, everything on that stage, the last slice from there on.
+            if limit.isFinite {
+                var after = 0.0
+                for stage in 0..<stages { after += times[(count - 1) * stages + stage] + moves[(count - 1) * stages + stage] }
+                var before = 0.0
+                for stage in 0..<stages {
+                    after -= times[(count - 1) * stages + stage]
+                    var own = 0.0
+                    for number in 0..<count { own += times[number * stages + stage] }
+                    if (before + Double(groups) * own + after) * (1 - 1e-9) >= limit { return .infinity }
+                    before += times[stage] + moves[stage]
+                    after -= moves[(count - 1) * stages + stage]
+                }
+            }
             for stage in 0..<stages { finish[stage] = 0 }
             for _ in 0..<groups {
-                for number in slices.indices {
+                for number in 0..<count {
                     var arrival = 0.0
                     for stage in 0..<stages {
                         finish[stage] = max(finish[stage], arrival) + times[number * stages + stage]
-                        arrival = finish[stage] + (stage + 1 < stages ? moves[number * stages + stage] : 0)
+                        arrival = finish[stage] + moves[number * stages + stage]
                     }
                 }
             }
@@ -145,7 +154,7 @@ final class SlicedPipeline {
         for count in 1...tiles where count <= most || count == tiles {
             let slices = (0..<count).map { (($0 + 1) * tiles) / count - ($0 * tiles) / count }
             guard slices.allSatisfy({ $0 <= longest }) else { continue }
-            let value = makespan(order, bounds, slices)
+            let value = makespan(order, bounds, slices, below: best?.seconds ?? .infinity)
             if value < best?.seconds ?? .infinity { best = Candidate(order: order, bounds: bounds, slices: slices, seconds: value) }
         }
         return best
@@ -166,7 +175,7 @@ final class SlicedPipeline {
     }
 
     private func take(_ bounds: [Int], _ slices: [Int], _ best: inout Candidate) -> Bool {
-        let value = makespan(best.order, bounds, slices)
+        let value = makespan(best.order, bounds, slices, below: best.seconds)
         guard value < best.seconds * (1 - 1e-12) else { return false }
         (best.bounds, best.slices, best.seconds) = (bounds, slices, value)
         return true

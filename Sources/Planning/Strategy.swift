@@ -1,3 +1,5 @@
+import Plans
+
 /// A named restriction of the search. `auto` is the search without restriction.
 public enum Strategy: String, Sendable, CaseIterable {
     /// Equal layers on every device, as most tools do.
@@ -38,7 +40,9 @@ public enum Strategy: String, Sendable, CaseIterable {
     /// How many of its best plans are played step by step: of `hexgen` more where not every request is in time anyway.
     func contenders(_ isWarm: Bool, of found: [Evaluation]) -> Int {
         guard self == .hexgen else { return isWarm ? 1 : 2 }
-        return isWarm ? 2 : (found.lazy.map(\.score).min() ?? 0) > 1e-3 ? 12 : 5
+        // Only a service level's score says how many requests are late.
+        let isLate = found.first?.prediction.sloAttainment != nil && found.allSatisfy { $0.score > 1e-3 }
+        return isWarm ? 2 : isLate ? 12 : 5
     }
 
     /// What a strategy cannot do for a pin, in words; nil where it keeps any.

@@ -31,6 +31,7 @@ struct SimulatedReplica {
     let speed: ReplicaSpeed
     private(set) var scheduler: Scheduler
     private(set) var stages: [StageState]
+    private var decodeTimes: [DecodeTimes]
     /// Whether a step may be several micro-batches of the plan's block.
     private let sharesPasses: Bool
     /// From when on it can run.
@@ -62,6 +63,7 @@ struct SimulatedReplica {
         scheduler = Scheduler(limits: limits)
         sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || Self.sharedBatches(model, groups: limits.decodeGroups) > 1)
         speed = ReplicaSpeed(model, workload: workload, mostSequences: limits.sequences)
+        decodeTimes = model.stages.map { DecodeTimes($0) }
         stages = model.stages.map { StageState(busy: Array(repeating: 0, count: $0.devices.count)) }
     }
 
@@ -206,15 +208,26 @@ struct SimulatedReplica {
             let size = max(1, model.block.microBatchSize)
             load.microBatches = (count + size - 1) / size
         }
+        let isDecode = load.tokens == load.sequences && load.logits == load.sequences && load.pairs == load.cached
         var arrival = now
         for index in stages.indices {
-            let time = model.stages[index].time(load)
+            let seconds: Double
+            if isDecode, let line = decodeLine(index, load) {
+                let more = load.cached - line.from
+                seconds = line.seconds + more * line.secondsPerPosition
+                for device in line.busy.indices {
+                    stages[index].busy[device] += min(line.busy[device] + more * line.busyPerPosition[device], seconds)
+                }
+            } else {
+                let time = model.stages[index].time(load)
+                seconds = time.seconds
+                for device in time.busy.indices { stages[index].busy[device] += min(time.busy[device], seconds) }
+            }
             let begin = max(stages[index].free, arrival)
-            let end = begin + time.seconds
+            let end = begin + seconds
             stages[index].free = end
-            stages[index].occupied += time.seconds
-            for device in time.busy.indices { stages[index].busy[device] += min(time.busy[device], time.seconds) }
-            if trace.isRecording { trace.add(replica: number, stage: index, step: steps, begin: begin, seconds: time.seconds, load) }
+            stages[index].occupied += seconds
+            if trace.isRecording { trace.add(replica: number, stage: index, step: steps, begin: begin, seconds: seconds, load) }
             guard index < model.boundaries.count else { break }
             // One message after another on the wire; its latency is nobody's.
             let sent = max(stages[index].linkFree, end) + load.tokens * model.hiddenBytesPerToken / model.boundaries[index].bytesPerSecond
@@ -222,6 +235,13 @@ struct SimulatedReplica {
             arrival = sent + model.boundaries[index].latency
         }
         return Started(stages: stages.count, firstStageFree: stages[0].free, end: stages[stages.count - 1].free)
+    }
+
+    /// What a decode step's time on a stage lies on, from memory where it was asked before: a stage's model is a large value, passed on only where it is needed.
+    private mutating func decodeLine(_ index: Int, _ load: StepLoad) -> DecodeTimes.Line? {
+        guard let key = decodeTimes[index].key(load) else { return nil }
+        if let known = decodeTimes[index].lines[key] { return known }
+        return decodeTimes[index].learn(key, load, model.stages[index])
     }
 
     /// The oldest step in flight left the last stage: its sequences get their tokens.
