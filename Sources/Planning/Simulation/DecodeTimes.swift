@@ -3,7 +3,7 @@ import Models
 /// Seconds of one stage's decode steps, remembered: every sequence brings one token, so that for a number of sequences only the positions they attend to change from step to step.
 ///
 /// A step's time is convex in these (sums and maxima of what is linear), and a convex course whose middle lies on the chord of two points is straight between them: there it is read from the line,
-/// else evaluated. Sliding windows bend the other way; stages that have one are not remembered.
+/// else evaluated. Sliding windows, and layers that differ and are streamed through a window, bend the other way; stages that have them are not remembered.
 struct DecodeTimes {
     /// The course between two numbers of cached positions.
     struct Line {
@@ -22,7 +22,10 @@ struct DecodeTimes {
     /// Bounds the memory it takes.
     static let mostLines = 1 << 13
 
-    init(_ stage: StageModel) { isUsable = stage.groups.allSatisfy { $0.layer.attention.slidingWindow == nil } }
+    init(_ stage: StageModel) {
+        let isWindowed = stage.groups.contains { $0.layer.attention.slidingWindow != nil }
+        isUsable = !isWindowed && (stage.groups.count == 1 || !stage.isStreaming)
+    }
 
     /// What `lines` knows a decode step by; nil where it has to be evaluated.
     func key(_ load: StepLoad) -> Int? {
