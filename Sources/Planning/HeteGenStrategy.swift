@@ -62,7 +62,9 @@ struct HeteGenStrategy {
                 guard found.contains(where: { entry in entry.setting.kinds.enumerated().contains { $1.resident < usual.layers.counts[$0 / 2] } })
                 else { continue }
                 settings += usual.balanced().map { ($0, .infinity, usual.layers) }
-                // A larger window costs resident modules and lets transfers use the time of those that are left.
+                // A larger window costs resident modules and lets transfers use the time of those that are left. Behind other stages only where all requests are there at once: each
+                // setting is evaluated with requests otherwise.
+                guard before.isEmpty || problem.workload.batch != nil else { continue }
                 for window in [256 << 20, 1 << 30] where window <= capacity / 8 {
                     guard let wide = search(window, spread: true) else { continue }
                     settings += wide.best(1).map { ($0.setting, .infinity, wide.layers) }
