@@ -58,7 +58,9 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "motley-fuzz",
-            dependencies: ["Planning", "Plans", "Models", "Checkpoints", "Text", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Planning", "Plans", "Models", "Checkpoints", "Text", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
         tests("JSON", ["JSON"]),
         tests("Checkpoints", ["Checkpoints", "JSON"]),
