@@ -22,7 +22,7 @@ extension Reproduction {
         }
         return text + """
 
-            OPT-6.7B fits an A10, so there is nothing to share. The gain over streaming that is possible at all is 1 + v_cpu / v_link, here 1 + 45/25 = 2.8 for what is not resident; 3.17x needs a baseline that does not overlap
+            OPT-6.7B fits an A10, so sharing gains next to nothing. The gain over streaming that is possible at all is 1 + v_cpu / v_link, here 1 + 45/25 = 2.8 for what is not resident; 3.17x needs a baseline that does not overlap
             transfers with computing, which ours does.
 
 
