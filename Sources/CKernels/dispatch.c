@@ -193,7 +193,10 @@ void mk_run_packing(void *context, int worker, int workers) {
     mk_packing_job *job = context;
     const int64_t groups = (job->rows + MK_GROUP_ROWS - 1) / MK_GROUP_ROWS, size = (int64_t)mk_packed_group_bytes(job->format, job->columns);
     uint8_t *scratch = job->scratch + worker * job->scratch_stride;
-    const int64_t width = job->format == MK_F32 ? 4 : 2;
+    // The first stored row that is read, and from there the first block of a row.
+    const uint8_t *source = job->source + ((job->transposed ? job->first_column : job->first_row) - job->source_row) * job->row_bytes;
+    const int64_t skipped = job->first_column / mk_block_elements(job->format) * mk_block_bytes(job->format);
+    const int64_t gathered = job->columns * mk_block_bytes(job->format);
     int64_t first, count;
     while ((first = take_guided(&job->next, groups, workers, 64, &count)) >= 0) {
         for (int64_t g = first; g < first + count; g++) {
@@ -203,10 +206,10 @@ void mk_run_packing(void *context, int worker, int workers) {
                 if (row >= job->rows) {
                     rows[r] = 0;
                 } else if (job->transposed) {
-                    rows[r] = scratch + r * job->columns * width;
-                    mk_gather_column(job->format, job->source, job->stored_rows, job->first_row + row, job->columns, scratch + r * job->columns * width);
+                    rows[r] = scratch + r * gathered;
+                    mk_gather_column(job->format, source, job->row_bytes, job->first_row + row, job->columns, scratch + r * gathered);
                 } else {
-                    rows[r] = job->source + (job->first_row + row) * job->row_bytes;
+                    rows[r] = source + row * job->row_bytes + skipped;
                 }
             }
             mk_pack_group(job->format, rows, job->columns, job->destination + g * size);

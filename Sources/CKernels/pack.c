@@ -322,11 +322,11 @@ void mk_pack_group(mk_format format, const void *const rows[MK_GROUP_ROWS], int6
     // A missing row has offset-coded zeros nowhere: its scales are zero, so whatever its data says counts nothing.
 }
 
-void mk_gather_column(mk_format format, const void *source, int64_t stride, int64_t column, int64_t inputs, void *destination) {
+void mk_gather_column(mk_format format, const void *source, int64_t row_bytes, int64_t column, int64_t inputs, void *destination) {
     size_t width = format == MK_F32 ? 4 : 2;
     const uint8_t *from = (const uint8_t *)source + (size_t)column * width;
     uint8_t *to = destination;
-    for (int64_t i = 0; i < inputs; i++) memcpy(to + (size_t)i * width, from + (size_t)i * (size_t)stride * width, width);
+    for (int64_t i = 0; i < inputs; i++) memcpy(to + (size_t)i * width, from + i * row_bytes, width);
 }
 
 mk_input mk_input_kind(mk_format format) {

@@ -153,8 +153,9 @@ import Testing
         }
     }
 
-    /// A matrix stored inputs x outputs packs to the same bytes as its transpose stored the usual way.
-    @Test(arguments: [TensorFormat.f32, .f16, .bf16]) func transposedMatricesPackAlike(_ format: TensorFormat) throws {
+    /// A range of a matrix stored inputs x outputs packs, on several workers, to the same bytes as that range of its transpose.
+    @Test(arguments: [TensorFormat.f32, .f16, .bf16], [0..<21, 4..<19])
+    func transposedMatricesPackAlike(_ format: TensorFormat, _ range: Range<Int>) throws {
         let rows = 37, columns = 21, stored = 50, first = 5, width = format.blockBytes
         let cpu = try #require(CPU(threads: 3))
         var state: UInt64 = 9
@@ -169,24 +170,21 @@ import Testing
                 for byte in 0..<width { usual[(row * columns + column) * width + byte] = transposed[(column * stored + first + row) * width + byte] }
             }
         }
-        let bytes = packedByteCount(format: format, rows: rows, columns: columns) ?? 0
-        var one = [UInt8](repeating: 1, count: bytes), other = [UInt8](repeating: 2, count: bytes)
-        transposed.withUnsafeBytes { source in
-            one.withUnsafeMutableBytes { destination in
-                guard let base = destination.baseAddress else { return }
-                cpu.pack(
-                    format, source: source, storedShape: [columns, stored], firstRow: first, rows: rows, columns: columns, transposed: true,
-                    into: base)
+        func packed(_ source: [UInt8], _ shape: [Int], firstRow: Int, transposed: Bool) -> [UInt8] {
+            var result = [UInt8](repeating: 1, count: packedByteCount(format: format, rows: rows, columns: range.count) ?? 0)
+            source.withUnsafeBytes { source in
+                result.withUnsafeMutableBytes { destination in
+                    guard let base = destination.baseAddress else { return }
+                    cpu.pack(
+                        format, source: source, storedShape: shape, firstRow: firstRow, rows: rows, firstColumn: range.lowerBound,
+                        columns: range.count, transposed: transposed, into: base)
+                }
             }
+            return result
         }
-        usual.withUnsafeBytes { source in
-            other.withUnsafeMutableBytes { destination in
-                guard let base = destination.baseAddress else { return }
-                cpu.pack(
-                    format, source: source, storedShape: [rows, columns], firstRow: 0, rows: rows, columns: columns, transposed: false, into: base)
-            }
-        }
-        #expect(one == other)
+        #expect(
+            packed(transposed, [columns, stored], firstRow: first, transposed: true)
+                == packed(usual, [rows, columns], firstRow: 0, transposed: false))
     }
 
     /// Sizes and names that Swift and C keep separately.

@@ -41,8 +41,9 @@ size_t mk_packed_group_bytes(mk_format format, int64_t columns);
 /// Packs 16 rows of `columns` elements each; `rows[i]` points at the row's first block, NULL means a zero row.
 void mk_pack_group(mk_format format, const void *const rows[MK_GROUP_ROWS], int64_t columns, void *destination);
 
-/// Gathers one output row of a matrix stored inputs x outputs (`stride` outputs per input) in F32, F16 or BF16.
-void mk_gather_column(mk_format format, const void *source, int64_t stride, int64_t column, int64_t inputs, void *destination);
+/// Gathers one output row of a matrix stored inputs x outputs in F32, F16 or BF16: element `column` of `inputs` stored rows that are
+/// `row_bytes` apart.
+void mk_gather_column(mk_format format, const void *source, int64_t row_bytes, int64_t column, int64_t inputs, void *destination);
 
 // ------------------------------------------------------------------------------------------------------------ activations
 
@@ -249,17 +250,17 @@ void mk_run_attention(void *job, int worker, int workers);
 /// Tokens per tile for a number of query heads per KV head.
 int64_t mk_attention_tile_tokens(int64_t heads_per_kv_head);
 
-/// Packs a whole matrix; groups are taken in turn.
+/// Packs `rows` rows from first_row and `columns` columns from first_column of a matrix as if they were all of it; groups are taken in
+/// turn. Of the stored matrix only the rows that hold the range need to be in memory.
 typedef struct {
     mk_format format;
-    const uint8_t *source;  ///< first element of the tensor
-    int64_t row_bytes;      ///< of the tensor as stored
-    int64_t first_row;      ///< of the tensor; column, where transposed
-    int64_t rows, columns;
-    bool transposed;        ///< stored columns x total rows
-    int64_t stored_rows;    ///< total rows where transposed
+    const uint8_t *source;         ///< first byte of stored row `source_row`
+    int64_t source_row, row_bytes; ///< row_bytes: from one stored row to the next
+    bool transposed;               ///< stored columns x rows: a stored row holds one column of the matrix
+    int64_t first_row, rows;
+    int64_t first_column, columns; ///< multiples of the format's block
     uint8_t *destination;
-    uint8_t *scratch;       ///< per worker, where transposed: 16 x columns elements
+    uint8_t *scratch;              ///< per worker, where transposed: 16 x columns elements
     int64_t scratch_stride;
     int64_t next;
 } mk_packing_job;

@@ -11,6 +11,7 @@ extension Conformance {
             switch operation {
             case .product: products(extent, seed)
             case .packInput: packedInputs(extent, seed)
+            case .packWeights: packedWeights(extent, seed)
             case .attention: attention(extent, seed)
             case .keyValueStore: storedKeyValues(extent, seed)
             case .rmsNorm: vectors(extent, seed) { _ in .rmsNorm }
@@ -76,6 +77,15 @@ extension Conformance {
             }
         }
         return cases
+    }
+
+    /// Random ranges of rows and columns, at an edge and inside.
+    private static func packedWeights(_ extent: Extent, _ seed: UInt64) -> [any KernelCase] {
+        TensorFormat.allCases.flatMap { format in
+            (0..<(extent == .thorough ? 40 : 6)).map { turn in
+                PackWeightsCase(format: format, isTransposed: format.blockElements == 1 && turn % 2 == 1, seed: seed &+ UInt64(turn))
+            }
+        }
     }
 
     private static func attention(_ extent: Extent, _ seed: UInt64) -> [any KernelCase] {

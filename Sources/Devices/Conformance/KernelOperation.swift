@@ -2,6 +2,7 @@
 public enum KernelOperation: String, CaseIterable, Sendable {
     case product
     case packInput = "pack-input"
+    case packWeights = "pack-weights"
     case attention
     case keyValueStore = "kv-store"
     case rmsNorm = "rms-norm"

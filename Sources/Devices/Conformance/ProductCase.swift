@@ -15,7 +15,13 @@ struct ProductCase: KernelCase {
 
     init(format: TensorFormat, rows: Int, columns: Int, tokens: Int, pattern: InputPattern, bias: Bool, add: Bool, seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        matrix = RandomMatrix(format: format, rows: rows, columns: columns, extreme: pattern == .extreme, random: &random)
+        let matrix = RandomMatrix(format: format, rows: rows, columns: columns, extreme: pattern == .extreme, random: &random)
+        self.init(matrix, tokens: tokens, pattern: pattern, bias: bias, add: add, random: &random)
+    }
+
+    init(_ matrix: RandomMatrix, tokens: Int, pattern: InputPattern, bias: Bool, add: Bool, random: inout SeededRandom) {
+        let (rows, columns) = (matrix.rows, matrix.columns)
+        self.matrix = matrix
         self.tokens = tokens
         self.pattern = pattern
         inputs = pattern.values(rows: tokens, columns: columns, random: &random)
@@ -66,14 +72,22 @@ struct ProductCase: KernelCase {
     }
 
     func outputs(_ instructionSet: mk_isa, memory: GuardedMemory) -> [Float] {
-        run(instructionSet, memory, inputs: inputs, tokens: 0..<tokens, wholeGroups: true)
+        outputs(instructionSet, memory: memory, weights: matrix.packed(in: memory))
     }
 
-    /// Packs everything and multiplies; by single groups where not `wholeGroups`.
-    private func run(_ instructionSet: mk_isa, _ memory: GuardedMemory, inputs: [Float], tokens: Range<Int>, wholeGroups: Bool) -> [Float] {
+    /// The product with `weights` in place of the matrix's own.
+    func outputs(_ instructionSet: mk_isa, memory: GuardedMemory, weights: UnsafeMutablePointer<UInt8>) -> [Float] {
+        run(instructionSet, memory, weights: weights, inputs: inputs, tokens: 0..<tokens, wholeGroups: true)
+    }
+
+    /// Packs inputs and multiplies; by single groups where not `wholeGroups`.
+    private func run(
+        _ instructionSet: mk_isa, _ memory: GuardedMemory, weights: UnsafeMutablePointer<UInt8>, inputs: [Float], tokens: Range<Int>,
+        wholeGroups: Bool
+    ) -> [Float] {
         let columns = matrix.columns, count = tokens.count
         var bound = mk_matrix()
-        bound.data = UnsafePointer(matrix.packed(in: memory))
+        bound.data = UnsafePointer(weights)
         bound.format = matrix.format.kernelFormat
         bound.columns = Int64(columns)
         bound.groups = Int64(groups)
@@ -109,12 +123,13 @@ struct ProductCase: KernelCase {
 
     func brokenPromises(_ instructionSet: mk_isa, memory: GuardedMemory, outputs whole: [Float], expected: Expectation) -> [String] {
         var faults = looseBound(whole, expected)
-        if run(instructionSet, memory, inputs: inputs, tokens: 0..<tokens, wholeGroups: false) != whole {
+        let weights = matrix.packed(in: memory)
+        if run(instructionSet, memory, weights: weights, inputs: inputs, tokens: 0..<tokens, wholeGroups: false) != whole {
             faults.append("the result depends on how groups are cut into chunks")
         }
         guard tokens > 1 else { return faults }
         for token in 0..<tokens {
-            let alone = run(instructionSet, memory, inputs: inputs, tokens: token..<token + 1, wholeGroups: true)
+            let alone = run(instructionSet, memory, weights: weights, inputs: inputs, tokens: token..<token + 1, wholeGroups: true)
             if alone != Array(whole[token * padded..<(token + 1) * padded]) {
                 faults.append("token \(token) alone differs from its place in the batch")
             }
@@ -123,7 +138,7 @@ struct ProductCase: KernelCase {
         let victim = tokens / 2
         poisoned[victim * matrix.columns] = .infinity
         poisoned[(victim + 1) * matrix.columns - 1] = .nan
-        let beside = run(instructionSet, memory, inputs: poisoned, tokens: 0..<tokens, wholeGroups: true)
+        let beside = run(instructionSet, memory, weights: weights, inputs: poisoned, tokens: 0..<tokens, wholeGroups: true)
         for index in whole.indices where index / padded != victim && beside[index] != whole[index] {
             faults.append("an infinity in token \(victim) changes token \(index / padded)")
             break
@@ -157,6 +172,8 @@ struct ProductCase: KernelCase {
 }
 
 extension RandomMatrix {
+    var packedByteCount: Int { (rows + 15) / 16 * Int(mk_packed_group_bytes(format.kernelFormat, Int64(columns))) }
+
     /// The matrix packed for the kernels, missing rows of the last group left out.
     func packed(in memory: GuardedMemory) -> UnsafeMutablePointer<UInt8> {
         let groups = (rows + 15) / 16

@@ -25,6 +25,35 @@ struct RandomMatrix: Sendable {
         self.bytes = bytes
     }
 
+    private init(format: TensorFormat, rows: Int, columns: Int, bytes: [UInt8]) {
+        self.format = format
+        self.rows = rows
+        self.columns = columns
+        self.bytes = bytes
+    }
+
+    /// The matrix that consists of a range alone; `columns` counts elements and falls on blocks.
+    func cut(rows: Range<Int>, columns: Range<Int>) -> RandomMatrix {
+        let from = columns.lowerBound / format.blockElements * format.blockBytes
+        let to = columns.upperBound / format.blockElements * format.blockBytes
+        var result: [UInt8] = []
+        for row in rows { result += bytes[row * rowBytes + from..<row * rowBytes + to] }
+        return RandomMatrix(format: format, rows: rows.count, columns: columns.count, bytes: result)
+    }
+
+    /// The same numbers stored columns x rows; plain formats only.
+    var transposed: RandomMatrix {
+        let width = format.blockBytes
+        var result: [UInt8] = []
+        for column in 0..<columns {
+            for row in 0..<rows {
+                let at = row * rowBytes + column * width
+                result += bytes[at..<at + width]
+            }
+        }
+        return RandomMatrix(format: format, rows: columns, columns: rows, bytes: result)
+    }
+
     /// A matrix whose product is its input: element (r, r) is 1.
     init(identityIn format: TensorFormat, columns: Int) {
         self.format = format

@@ -17,6 +17,7 @@ extension KernelTimer {
         switch operation {
         case .product: TensorFormat.allCases.first { $0.name == variant }.flatMap { product($0, tokens) }
         case .packInput: packInput(variant, tokens)
+        case .packWeights: TensorFormat.allCases.first { $0.name == variant }.flatMap { packWeights($0) }
         case .attention: attention(variant, tokens)
         case .keyValueStore: keyValueStore(variant, tokens)
         case .dequantisation: TensorFormat.allCases.first { $0.name == variant }.flatMap { dequantisation($0, tokens) }
@@ -95,6 +96,21 @@ extension KernelTimer {
         return KernelWork(shape: "\(columns)", operations: 0, bytes: Double(tokens * columns * 4 + bytes)) { _ in
             job.next = 0
             withExtendedLifetime((x, packed)) { cpu.run(mk_run_pack, &job) }
+        }
+    }
+
+    /// Tokens have no part in it.
+    private func packWeights(_ format: TensorFormat) -> KernelWork? {
+        var random = SeededRandom(seed: 4)
+        let row = RandomMatrix(format: format, rows: 1, columns: columns, random: &random)
+        guard let bytes = packedByteCount(format: format, rows: rows, columns: columns),
+            let stored = HostBuffer(byteCount: rows * row.rowBytes), let packed = HostBuffer(byteCount: bytes)
+        else { return nil }
+        for index in 0..<rows { (stored.base + index * row.rowBytes).copyMemory(from: row.bytes, byteCount: row.rowBytes) }
+        let source = StoredRows(format: format, base: stored.base, rowBytes: row.rowBytes)
+        let (cpu, rows, columns) = (cpu, rows, columns)
+        return KernelWork(shape: "\(rows)x\(columns)", operations: 0, bytes: Double(2 * bytes)) { _ in
+            withExtendedLifetime((stored, packed)) { cpu.pack(source, firstRow: 0, rows: rows, columns: columns, into: packed.base) }
         }
     }
 
