@@ -29,8 +29,9 @@ extension Executor {
                 tokens: step.entries[index].tokens, start: step.entries[index].start, blocks: step.entries[index].blocks,
                 logits: step.entries[index].logits)
         }
+        for index in stages.indices { stages[index].announce(wantsLogits: rows > 0) }
         if lanes.isEmpty {
-            stages[0].run(tables)
+            stages[0].run(tables, step: submitted)
         } else {
             for index in lanes.indices { lanes[index].request(submitted) }
         }
@@ -42,6 +43,7 @@ extension Executor {
         precondition(ticket.number == completed + 1 && ticket.number <= submitted, "steps are waited for in order")
         if let last = lanes.last { last.done.wait(ticket.number) }
         completed = ticket.number
+        for index in stages.indices { if let error = stages[index].weights.streamer?.error { throw error } }
     }
 
     /// Logits (vocabularySize floats) of row `row` of a step that was waited for, rows numbered over all entries in order.

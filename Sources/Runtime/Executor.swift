@@ -149,7 +149,7 @@ public final class Executor {
     }
 
     /// Bytes of weights that one decode step reads.
-    public var bytesReadPerStep: Int { stages.reduce(0) { $0 + $1.weights.matrixBytes } }
+    public var bytesReadPerStep: Int { stages.reduce(0) { $0 + $1.weights.store.matrixBytes } }
 
     /// Multiply-add operations x 2 per token without attention and without the output matrix, and of the output matrix alone.
     public var operationsPerToken: (layers: Int, output: Int) {
@@ -175,7 +175,7 @@ private final class StageWork: @unchecked Sendable {
     func run(_ number: UInt32) {
         before?.wait(number)
         let tables = tables[Int(number - 1) % tables.count]
-        stage.run(tables)
+        stage.run(tables, step: number)
         if let next { stage.send(tables, to: next) }
     }
 }

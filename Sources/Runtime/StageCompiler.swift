@@ -3,38 +3,75 @@ import Devices
 import Models
 import Plans
 
-/// Turns a stage's modules into operations over its buffers: three segments, for what comes before the layers, the layers, and the logits.
-struct StageCompiler {
-    /// The segments of a stage's program. Those that a stage has not are empty.
-    enum Segment: Int, CaseIterable {
-        case embedding, layers, output
+/// Operations that run one after another for each micro-batch: a segment of the stage's program.
+struct StageSection {
+    /// Which steps run it.
+    enum Kind {
+        case always
+        /// Only those that want logits.
+        case logits
     }
 
+    var kind: Kind
+    /// The piece of streamed weights that must be in its slot meanwhile.
+    var piece: Int?
+    var operations: [Operation]
+}
+
+/// Turns a stage's modules into operations over its buffers, in sections: what is streamed has sections of its own.
+struct StageCompiler {
     let slice: StageSlice
-    let weights: WeightStore
+    let weights: StageWeights
     let caches: [KeyValueCache]
     let buffers: StageBuffers
     let tables: StepTableKinds
 
     private var model: ModelSpec { slice.model }
 
-    var segments: [[Operation]] {
-        var layers: [Operation] = []
-        var output: [Operation] = []
-        for placement in slice.modules {
-            switch placement.module {
-            case .embedding: break
-            case .attention(let layer): layers += attention(layer, placement.shards)
-            case .feedForward(let layer): layers += feedForward(model.layers[layer], placement.shards)
-            case .output: output = logits(placement.shards)
+    /// In the order in which they run.
+    var sections: [StageSection] {
+        var sections: [StageSection] = []
+        func add(_ operations: [Operation], piece: Int? = nil, kind: StageSection.Kind = .always) {
+            if piece == nil, let last = sections.last, last.piece == nil, last.kind == kind {
+                sections[sections.count - 1].operations += operations
+            } else if !operations.isEmpty {
+                sections.append(StageSection(kind: kind, piece: piece, operations: operations))
             }
         }
-        return [slice.stage.hasEmbedding ? embedding : [], layers, output]
+        if slice.stage.hasEmbedding { add(embedding) }
+        for placement in slice.modules {
+            let count = placement.shards.count
+            switch placement.module {
+            case .embedding: break
+            case .attention(let index):
+                let layer = model.layers[index]
+                for (number, shard) in placement.shards.enumerated() {
+                    let parts = layer.attention.parts(of: shard.range)
+                    add(attention(index, parts, groups: shard.range, shard: number, of: count), piece: weights.piece(of: parts.output))
+                }
+                add(end(layer.attention.output, parts: count, norm: layer.postNorm ? layer.attentionNorm : nil))
+            case .feedForward(let index):
+                let layer = model.layers[index]
+                for (number, shard) in placement.shards.enumerated() {
+                    let parts = layer.feedForward.parts(of: shard.range)
+                    add(feedForward(layer, parts, columns: shard.range.count, shard: number, of: count), piece: weights.piece(of: parts.down))
+                }
+                add(end(layer.feedForward.down, parts: count, norm: layer.postNorm ? layer.feedForwardNorm : nil))
+            case .output:
+                let outputs = placement.shards.flatMap { weights.outputParts(of: model.output, rows: $0.range) }
+                add(beforeLogits(outputs), kind: .logits)
+                for output in outputs {
+                    let logits = buffers.logits.from(column: output.rows.lowerBound)
+                    add([.product(.init([factor(output, .store(logits))]))], piece: weights.piece(of: output), kind: .logits)
+                }
+            }
+        }
+        return sections
     }
 
     private var embedding: [Operation] {
         var result: [Operation] = []
-        let table = weights.table(model.embedding.table)
+        let table = weights.store.table(model.embedding.table)
         if let projection = model.embedding.projection {
             let part = LinearPart(projection)
             result.append(.embed(.init(table: table, output: buffers.embedded)))
@@ -44,77 +81,71 @@ struct StageCompiler {
             result.append(.embed(.init(table: table, output: buffers.hidden)))
         }
         if case .learned(let reference, let offset) = model.positions {
-            result.append(.addPositions(.init(table: weights.table(reference), offset: offset, rows: buffers.hidden)))
+            result.append(.addPositions(.init(table: weights.store.table(reference), offset: offset, rows: buffers.hidden)))
         }
         return result
     }
 
-    private func attention(_ index: Int, _ shards: [Shard]) -> [Operation] {
+    private func attention(
+        _ index: Int, _ parts: (query: LinearPart, key: LinearPart, value: LinearPart, output: LinearPart), groups: Range<Int>, shard: Int,
+        of count: Int
+    ) -> [Operation] {
         let layer = model.layers[index], attention = layer.attention
         var result: [Operation] = []
-        for (number, shard) in shards.enumerated() {
-            let parts = attention.parts(of: shard.range)
-            let inputs = [parts.query, parts.key, parts.value]
-            result.append(pack(buffers.hidden, columns: model.hiddenSize, for: inputs, norm: layer.postNorm ? nil : layer.attentionNorm))
-            result.append(
-                .product(
-                    .init([
-                        factor(parts.query, .store(buffers.query)), factor(parts.key, .store(buffers.key)),
-                        factor(parts.value, .store(buffers.value)),
-                    ])))
-            let heads = Operation.Heads(
-                count: attention.heads(of: shard.range).count, keyValueCount: shard.range.count, size: attention.headSize)
-            let cache = self.cache(layer: index, heads: shard.range)
-            var store = Operation.Store(
-                heads: heads, query: buffers.query, key: buffers.key, value: buffers.value,
-                queryNorm: attention.queryNorm.map { norm($0, count: attention.headSize) },
-                keyNorm: attention.keyNorm.map { norm($0, count: attention.headSize) }, cache: cache)
-            if case .rotary(let rotary) = model.positions {
-                store.rotary = tables.rotary(of: index)
-                store.rotatedDimensions = rotary.dimensions
-                store.isInterleaved = rotary.pairing == .interleaved
-            }
-            result.append(.store(store))
-            result.append(
-                .attend(
-                    .init(
-                        heads: heads, query: buffers.query, output: buffers.attended, scale: Float(attention.scale),
-                        window: attention.slidingWindow ?? 0, tiling: tables.tiling(of: attention), cache: cache)))
-            result.append(pack(buffers.attended, columns: parts.output.columns.count, for: [parts.output]))
-            result.append(residual(parts.output, shard: number, of: shards.count))
+        let inputs = [parts.query, parts.key, parts.value]
+        result.append(pack(buffers.hidden, columns: model.hiddenSize, for: inputs, norm: layer.postNorm ? nil : layer.attentionNorm))
+        let targets = [buffers.query, buffers.key, buffers.value]
+        result.append(.product(.init(zip(inputs, targets).map { factor($0, .store($1)) })))
+        let heads = Operation.Heads(count: attention.heads(of: groups).count, keyValueCount: groups.count, size: attention.headSize)
+        let cache = self.cache(layer: index, heads: groups)
+        var store = Operation.Store(
+            heads: heads, query: buffers.query, key: buffers.key, value: buffers.value,
+            queryNorm: attention.queryNorm.map { norm($0, count: attention.headSize) },
+            keyNorm: attention.keyNorm.map { norm($0, count: attention.headSize) }, cache: cache)
+        if case .rotary(let rotary) = model.positions {
+            store.rotary = tables.rotary(of: index)
+            store.rotatedDimensions = rotary.dimensions
+            store.isInterleaved = rotary.pairing == .interleaved
         }
-        if shards.count > 1 { result.append(sum(attention.output, parts: shards.count)) }
-        if layer.postNorm { result.append(normalise(layer.attentionNorm)) }
+        result.append(.store(store))
+        result.append(
+            .attend(
+                .init(
+                    heads: heads, query: buffers.query, output: buffers.attended, scale: Float(attention.scale),
+                    window: attention.slidingWindow ?? 0, tiling: tables.tiling(of: attention), cache: cache)))
+        result.append(pack(buffers.attended, columns: parts.output.columns.count, for: [parts.output]))
+        result.append(residual(parts.output, shard: shard, of: count))
         return result
     }
 
-    private func feedForward(_ layer: LayerSpec, _ shards: [Shard]) -> [Operation] {
-        let feedForward = layer.feedForward, activation = feedForward.activation.kernelActivation
+    private func feedForward(
+        _ layer: LayerSpec, _ parts: (inner: [LinearPart], down: LinearPart), columns: Int, shard: Int, of count: Int
+    ) -> [Operation] {
+        let activation = layer.feedForward.activation.kernelActivation
+        let factors = zip(parts.inner, [buffers.gate, buffers.up]).map { factor($0, .store($1)) }
+        return [
+            pack(buffers.hidden, columns: model.hiddenSize, for: parts.inner, norm: layer.postNorm ? nil : layer.feedForwardNorm),
+            .product(.init(factors, gate: factors.count == 2 ? .gated(activation) : .activated(activation))),
+            pack(buffers.gate, columns: columns, for: [parts.down]),
+            residual(parts.down, shard: shard, of: count),
+        ]
+    }
+
+    /// What follows a module's shards: the sum of their parts, and a norm behind the residual.
+    private func end(_ linear: LinearSpec, parts: Int, norm: NormSpec?) -> [Operation] {
         var result: [Operation] = []
-        for (number, shard) in shards.enumerated() {
-            let parts = feedForward.parts(of: shard.range)
-            result.append(pack(buffers.hidden, columns: model.hiddenSize, for: parts.inner, norm: layer.postNorm ? nil : layer.feedForwardNorm))
-            let factors = zip(parts.inner, [buffers.gate, buffers.up]).map { factor($0, .store($1)) }
-            result.append(.product(.init(factors, gate: factors.count == 2 ? .gated(activation) : .activated(activation))))
-            result.append(pack(buffers.gate, columns: shard.range.count, for: [parts.down]))
-            result.append(residual(parts.down, shard: number, of: shards.count))
-        }
-        if shards.count > 1 { result.append(sum(feedForward.down, parts: shards.count)) }
-        if layer.postNorm { result.append(normalise(layer.feedForwardNorm)) }
+        if parts > 1 { result.append(sum(linear, parts: parts)) }
+        if let norm { result.append(normalise(norm)) }
         return result
     }
 
-    private func logits(_ shards: [Shard]) -> [Operation] {
-        let outputs = shards.map { LinearPart(model.output, rows: $0.range) }
+    private func beforeLogits(_ outputs: [LinearPart]) -> [Operation] {
         var result: [Operation] = [.gather(.init(input: buffers.hidden, output: buffers.chosen, columns: model.hiddenSize))]
         let projection = model.outputProjection.map { LinearPart($0) }
         result.append(pack(buffers.chosen, columns: model.hiddenSize, for: projection.map { [$0] } ?? outputs, norm: model.finalNorm))
         if let projection {
             result.append(.product(.init([factor(projection, .store(buffers.embedded))])))
             result.append(pack(buffers.embedded, columns: model.embedding.size, for: outputs))
-        }
-        for output in outputs {
-            result.append(.product(.init([factor(output, .store(buffers.logits.from(column: output.rows.lowerBound)))])))
         }
         return result
     }
@@ -132,13 +163,13 @@ struct StageCompiler {
         .sum(
             .init(
                 parts: Array(buffers.parts.prefix(parts)), stride: buffers.partStride, columns: linear.outputs,
-                bias: linear.bias.map { weights.vector(VectorPart($0, range: 0..<linear.outputs)) }, rows: buffers.hidden))
+                bias: linear.bias.map { weights.store.vector(VectorPart($0, range: 0..<linear.outputs)) }, rows: buffers.hidden))
     }
 
     private func cache(layer: Int, heads: Range<Int>) -> Operation.Cache { caches[0].cache(layer: layer, heads: heads) }
 
     private func factor(_ part: LinearPart, _ target: Operation.Product.Target) -> Operation.Product.Factor {
-        .init(matrix: weights.matrix(part), bias: part.bias.map { weights.vector($0) }, target: target)
+        .init(matrix: weights.matrix(part), bias: part.bias.map { weights.store.vector($0) }, target: target)
     }
 
     private func pack(_ input: Rows, columns: Int, for parts: [LinearPart], norm spec: NormSpec? = nil) -> Operation {
@@ -154,8 +185,8 @@ struct StageCompiler {
 
     private func norm(_ spec: NormSpec, count: Int) -> Operation.Norm {
         .init(
-            kind: spec.kind == .rms ? .rms : .layer, weight: weights.vector(VectorPart(spec.weight, range: 0..<count)),
-            bias: spec.bias.map { weights.vector(VectorPart($0, range: 0..<count)) }, epsilon: Float(spec.epsilon))
+            kind: spec.kind == .rms ? .rms : .layer, weight: weights.store.vector(VectorPart(spec.weight, range: 0..<count)),
+            bias: spec.bias.map { weights.store.vector(VectorPart($0, range: 0..<count)) }, epsilon: Float(spec.epsilon))
     }
 }
 

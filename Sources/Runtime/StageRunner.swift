@@ -7,18 +7,19 @@ import Plans
 final class StageRunner {
     let slice: StageSlice
     let buffers: StageBuffers
-    let weights: WeightStore
+    let weights: StageWeights
     let caches: [KeyValueCache]
+    private let sections: [StageSection]
     private let program: any DeviceProgram
 
     /// Loads, reserves and compiles.
     init(
-        slice: StageSlice, checkpoint: Checkpoint, device: any Device, packer: CPU, tables: StepTableKinds, limits: StepLimits, slots: Int,
-        blocks: Int,
+        slice: StageSlice, checkpoint: Checkpoint, device: any Device, packer: CPU, tables: StepTableKinds, limits: StepLimits, slots: Int, blocks: Int,
         progress: ((Double) -> Void)?
     ) throws {
         self.slice = slice
-        weights = try WeightStore(slice.weights, checkpoint: checkpoint, cpu: packer, memory: device.memory, progress: progress)
+        weights = try StageWeights(
+            slice, checkpoint: checkpoint, cpu: packer, memory: device.memory, stepsInFlight: slots, progress: progress)
         var caches: [KeyValueCache] = []
         for share in slice.stage.keyValue {
             caches.append(
@@ -26,18 +27,27 @@ final class StageRunner {
         }
         self.caches = caches
         buffers = try StageBuffers(slice: slice, memory: device.memory, limits: limits, slots: slots)
-        let compiler = StageCompiler(slice: slice, weights: weights, caches: caches, buffers: buffers, tables: tables)
-        program = try device.compile(compiler.segments, limits: limits)
+        sections = StageCompiler(slice: slice, weights: weights, caches: caches, buffers: buffers, tables: tables).sections
+        program = try device.compile(sections.map(\.operations), limits: limits)
+        try weights.streamer?.start()
     }
 
-    /// Runs the stage's part of a step, micro-batch by micro-batch.
-    func run(_ tables: StepTables) {
+    deinit { weights.streamer?.stop() }
+
+    /// Says what the next step will want, so that its weights may be read.
+    func announce(wantsLogits: Bool) { weights.streamer?.announce(wantsLogits: wantsLogits) }
+
+    /// Runs the stage's part of step `number` (the first is 1), micro-batch by micro-batch.
+    func run(_ tables: StepTables, step number: UInt32) {
         // By index: iterators over arrays allocate in unoptimised builds.
-        for index in tables.parts.indices {
-            let part = tables.parts[index]
-            if slice.stage.hasEmbedding { program.run(StageCompiler.Segment.embedding.rawValue, tables, part) }
-            program.run(StageCompiler.Segment.layers.rawValue, tables, part)
-            if slice.stage.hasOutput, part.rowCount > 0 { program.run(StageCompiler.Segment.output.rawValue, tables, part) }
+        for section in sections.indices {
+            let forLogits = sections[section].kind == .logits
+            if forLogits, tables.rowCount == 0 { continue }
+            if let piece = sections[section].piece { weights.streamer?.acquire(piece, step: number) }
+            for index in tables.parts.indices where !forLogits || tables.parts[index].rowCount > 0 {
+                program.run(section, tables, tables.parts[index])
+            }
+            if let piece = sections[section].piece { weights.streamer?.release(piece) }
         }
     }
 

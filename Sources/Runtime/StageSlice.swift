@@ -7,6 +7,11 @@ public import Plans
 public struct StageSlice: Sendable {
     public let model: ModelSpec
     public let stage: Stage
+    /// The plan's memories that are disks.
+    let disks: Set<MemoryID>
+
+    /// Whether a shard is read each time it is used.
+    func isOnDisk(_ shard: Shard) -> Bool { disks.contains(shard.home) }
 
     /// Placements of layers and output in the order of use.
     var modules: [ModulePlacement] { stage.placements }
@@ -40,11 +45,13 @@ extension StageSlice {
         }
         for stage in replica.stages { try check(stage, plan: plan, device: device, expected: &expected) }
         if let missing = expected.keys.first { throw .invalidPlan("module \(missing) is placed nowhere") }
-        return replica.stages.map { StageSlice(model: model, stage: $0) }
+        let disks = Set(plan.memories.filter { $0.kind == .disk }.map(\.id))
+        return replica.stages.map { StageSlice(model: model, stage: $0, disks: disks) }
     }
 
     private static func check(_ stage: Stage, plan: Plan, device: PlannedDevice, expected: inout [Module: Int]) throws(RuntimeError) {
         let host = Set(plan.memories.filter { $0.kind == .host && $0.machine == stage.machine }.map(\.id))
+        let disk = Set(plan.memories.filter { $0.kind == .disk && $0.machine == stage.machine }.map(\.id))
         for placement in stage.placements {
             guard let units = expected.removeValue(forKey: placement.module) else {
                 throw .invalidPlan("module \(placement.module) is placed twice or does not exist")
@@ -55,8 +62,9 @@ extension StageSlice {
                     throw .invalidPlan("the shards of \(placement.module) do not cover it once and in order")
                 }
                 next = shard.range.upperBound
-                guard host.contains(shard.home), shard.format == nil, shard.computers.allSatisfy({ $0.device == device.id }) else {
-                    throw .unsupported("a shard of \(placement.module) outside host memory, in another format or on another device")
+                let isHere = host.contains(shard.home) || disk.contains(shard.home) && placement.module != .embedding
+                guard isHere, shard.format == nil, shard.computers.allSatisfy({ $0.device == device.id }) else {
+                    throw .unsupported("a shard of \(placement.module) outside host memory and disk, in another format or on another device")
                 }
             }
             guard next == units else { throw .invalidPlan("the shards of \(placement.module) cover \(next) of \(units) units") }

@@ -17,8 +17,9 @@ struct WeightReader {
             throw RuntimeError.unsupported("columns \(part.columns) of tensor '\(reference.name)' in \(reference.format.name), blocks of \(block)")
         }
         cpu.pack(
-            reference.format, source: checkpoint.bytes(of: entry), storedShape: entry.shape, firstRow: reference.rowOffset + part.rows.lowerBound,
-            rows: part.rows.count, columns: part.columns.count, transposed: reference.transposed, into: destination)
+            reference.format, source: checkpoint.bytes(of: entry), storedShape: entry.shape,
+            firstRow: reference.rowOffset + part.rows.lowerBound, rows: part.rows.count, firstColumn: part.columns.lowerBound,
+            columns: part.columns.count, transposed: reference.transposed, into: destination)
         checkpoint.discard(entry)
     }
 

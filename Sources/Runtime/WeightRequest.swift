@@ -8,8 +8,8 @@ struct WeightRequests {
     /// Looked up row by row, as the checkpoint stores them.
     var tables: [TensorReference] = []
 
-    mutating func add(_ part: LinearPart) {
-        matrices.append(part)
+    mutating func add(_ part: LinearPart, isResident: Bool = true) {
+        if isResident { matrices.append(part) }
         if let bias = part.bias { vectors.append(bias) }
     }
 
@@ -21,7 +21,7 @@ struct WeightRequests {
 }
 
 extension StageSlice {
-    /// Everything this slice multiplies, adds or looks up, in the order of use.
+    /// Everything this slice keeps in memory to multiply, add or look up, in the order of use.
     var weights: WeightRequests {
         var requests = WeightRequests()
         if stage.hasEmbedding {
@@ -38,20 +38,19 @@ extension StageSlice {
                 requests.add(attention.keyNorm, count: attention.headSize)
                 for shard in placement.shards {
                     let parts = attention.parts(of: shard.range)
-                    for part in [parts.query, parts.key, parts.value, parts.output] { requests.add(part) }
+                    for part in [parts.query, parts.key, parts.value, parts.output] { requests.add(part, isResident: !isOnDisk(shard)) }
                 }
             case .feedForward(let index):
                 let layer = model.layers[index]
                 requests.add(layer.feedForwardNorm, count: model.hiddenSize)
                 for shard in placement.shards {
                     let parts = layer.feedForward.parts(of: shard.range)
-                    for part in parts.inner { requests.add(part) }
-                    requests.add(parts.down)
+                    for part in parts.inner + [parts.down] { requests.add(part, isResident: !isOnDisk(shard)) }
                 }
             case .output:
                 requests.add(model.finalNorm, count: model.hiddenSize)
                 if let projection = model.outputProjection { requests.add(LinearPart(projection)) }
-                for shard in placement.shards { requests.add(LinearPart(model.output, rows: shard.range)) }
+                for shard in placement.shards { requests.add(LinearPart(model.output, rows: shard.range), isResident: !isOnDisk(shard)) }
             case .embedding: break
             }
         }
