@@ -33,27 +33,32 @@ final class EngineLoop {
         do throws(GenerationError) {
             let maximumTokens = try check(request)
             let stopMatcher = try StopMatcher(request.stopStrings)
+            let generation = Generation(
+                id: id, request: request, maximumTokens: maximumTokens, stopMatcher: stopMatcher, vocabularySize: executor.vocabularySize,
+                onEvent: onEvent)
+            if let reason = generation.endedBefore {
+                onEvent(.finished(generation.summary(reason)))
+                return
+            }
             let scheduled: RequestID
             do throws(SchedulingError) {
-                scheduled = try scheduler.submit(SequenceRequest(prompt: request.prompt, maximumTokens: maximumTokens))
+                scheduled = try scheduler.submit(
+                    SequenceRequest(prompt: request.prompt, generated: request.generated, maximumTokens: maximumTokens))
             } catch {
                 throw .invalidParameter(error.description)
             }
-            generations[scheduled] = Generation(
-                id: id, request: request, maximumTokens: maximumTokens, stopMatcher: stopMatcher, vocabularySize: executor.vocabularySize,
-                onEvent: onEvent)
+            generations[scheduled] = generation
             requests[id] = scheduled
         } catch {
             onEvent(.failed(error))
         }
     }
 
-    /// The most tokens to generate, once everything about the request is found valid.
+    /// The most tokens to generate, those generated before among them, once everything about the request is found valid.
     private func check(_ request: GenerationRequest) throws(GenerationError) -> Int {
         guard !request.prompt.isEmpty else { throw .emptyPrompt }
-        for (position, token) in request.prompt.enumerated() where token < 0 || Int(token) >= executor.vocabularySize {
-            throw .invalidToken(id: Int(token), position: position, vocabularySize: executor.vocabularySize)
-        }
+        try executor.check(request.prompt)
+        try executor.check(request.generated, from: request.prompt.count)
         try request.sampling.validate(vocabularySize: executor.vocabularySize)
         if let maximum = request.maximumTokens, maximum < 1 {
             throw .invalidParameter("\(maximum) tokens are to be generated; at least 1 must be")
@@ -103,7 +108,8 @@ final class EngineLoop {
             if scheduler.step.entries[entry].logits.isEmpty {
                 if let generation = generations[scheduled] {
                     let end = scheduler.step.entries[entry].start + scheduler.step.entries[entry].tokens.count
-                    generation.onEvent(.prefilled(tokens: min(end, generation.request.prompt.count), of: generation.request.prompt.count))
+                    let total = generation.request.prompt.count + generation.request.generated.count
+                    generation.onEvent(.prefilled(tokens: min(end, total), of: total))
                 }
                 continue
             }

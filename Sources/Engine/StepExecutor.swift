@@ -14,6 +14,15 @@ public protocol StepExecutor: AnyObject {
     func logits(row: Int) -> UnsafeBufferPointer<Float>
 }
 
+extension StepExecutor {
+    /// Refuses tokens outside of the vocabulary; `position` is that of the first one.
+    func check(_ tokens: [Int32], from position: Int = 0) throws(GenerationError) {
+        for (offset, token) in tokens.enumerated() where token < 0 || Int(token) >= vocabularySize {
+            throw .invalidToken(id: Int(token), position: position + offset, vocabularySize: vocabularySize)
+        }
+    }
+}
+
 extension Executor: StepExecutor {
     public var keyValueBlockTokens: Int { Executor.blockTokens }
     public var maximumStepTokens: Int { options.maximumStepTokens }

@@ -22,9 +22,7 @@ public final class PerplexityMeter {
     /// Scores `window[first...]`, each token given all tokens of the window before it. `progress` gets the part of the window that is done.
     public func score(_ window: [Int32], from first: Int = 1, progress: (Double) -> Void = { _ in }) throws {
         guard window.count > first, first >= 1 else { throw GenerationError.invalidParameter("at least two tokens are needed for a perplexity") }
-        for (position, token) in window.enumerated() where token < 0 || Int(token) >= executor.vocabularySize {
-            throw GenerationError.invalidToken(id: Int(token), position: position, vocabularySize: executor.vocabularySize)
-        }
+        try executor.check(window)
         // The last token is only judged, never run.
         let limits = SchedulerLimits(
             blockTokens: executor.keyValueBlockTokens, blockCount: executor.blockCount, stepTokens: executor.maximumStepTokens,

@@ -78,6 +78,7 @@ struct Reply {
                 (key: "event", value: "done"), (key: "prompt_tokens", value: .integer(prompt.count)),
                 (key: "tokens", value: .array(tokens.map { .integer(Int($0)) })), (key: "text", value: .string(text)),
                 (key: "logprobs", value: .array(logProbabilities)), (key: "finish_reason", value: .string(summary.reason.rawValue)),
+                (key: "seed", value: Int(exactly: summary.seed).map { .integer($0) } ?? .string(String(summary.seed))),
                 (
                     key: "timings",
                     value: .object(
