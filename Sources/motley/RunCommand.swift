@@ -50,7 +50,8 @@ struct RunCommand: ParsableCommand {
         let prompt = self.prompt == "-" ? try StandardInput.text() : self.prompt
         // The prompt's bytes bound its tokens, so that packing can begin before the tokenizer is there.
         let text = try prompt.map { try promptText($0, model: model) }
-        let tokens: Background<[Int32]>? = text.map { text in Background { try text.tokens(model) } }
+        let tokens = text.map { text in Deferred { try text.tokens(model) } }
+        tokens?.prepare()
         let bound = promptTokens?.tokens.count ?? text?.bound ?? 0
         let needed = bound + min(sampling.maxTokens ?? 0, model.contextLength)
         // A prompt that does not fit is refused before anything is loaded.
