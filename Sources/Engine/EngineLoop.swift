@@ -70,7 +70,8 @@ final class EngineLoop {
             throw .invalidParameter("\(maximum) tokens are to be generated; at least 1 must be")
         }
         guard (0...executor.vocabularySize).contains(request.logProbabilities) else {
-            throw .invalidParameter("\(request.logProbabilities) log-probabilities per token; from 0 to \(executor.vocabularySize) can be had")
+            throw .invalidParameter(
+                "\(request.logProbabilities) log-probabilities per token; from 0 to \(executor.vocabularySize) can be had")
         }
         let room = contextLength - request.prompt.count
         guard room >= 1 else {

@@ -1,7 +1,8 @@
 /// What the scheduler knows of a request: tokens in, and how many may come out.
 public struct SequenceRequest: Sendable {
     public var prompt: [Int32]
-    /// Tokens generated already, here or elsewhere: they are computed like the prompt, but where prompts are cut depends on the prompt's length alone.
+    /// Tokens generated already, here or elsewhere: they are computed like the prompt, but where prompts are cut depends on the prompt's
+    /// length alone.
     public var generated: [Int32]
     /// Most tokens to generate, `generated` among them; 0 for a prompt that is only scored.
     public var maximumTokens: Int

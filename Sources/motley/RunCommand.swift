@@ -32,7 +32,9 @@ struct RunCommand: ParsableCommand {
 
     func validate() throws {
         if prompt != nil && promptTokens != nil { throw ValidationError("Give either PROMPT or --prompt-tokens.") }
-        if let promptTokens, promptTokens.tokens.isEmpty { throw ValidationError("--prompt-tokens is empty; at least one token is needed.") }
+        if let promptTokens, promptTokens.tokens.isEmpty {
+            throw ValidationError("--prompt-tokens is empty; at least one token is needed.")
+        }
         if logprobs < 0 { throw ValidationError("--logprobs is \(logprobs); it must be 0 or more.") }
         if json && prompt == nil && promptTokens == nil { throw ValidationError("--json needs PROMPT or --prompt-tokens.") }
     }

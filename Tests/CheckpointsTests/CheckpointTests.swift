@@ -77,7 +77,8 @@ import Testing
         try directory.write("tokenizer_config.json", #"{"chat_template":[{"name":"rag","template":"R"},{"name":"default","template":"D"}]}"#)
         let checkpoint = try Checkpoint.open(path: directory.path)
         #expect(checkpoint.tensors.isEmpty)
-        #expect(try checkpoint.chatTemplates() == [ChatTemplateSource(name: "default", source: "D"), ChatTemplateSource(name: "rag", source: "R")])
+        let expected = [ChatTemplateSource(name: "default", source: "D"), ChatTemplateSource(name: "rag", source: "R")]
+        #expect(try checkpoint.chatTemplates() == expected)
         try directory.write("chat_template.jinja", "J")
         #expect(try Checkpoint.open(path: directory.path).chatTemplates() == [ChatTemplateSource(name: "default", source: "J")])
     }

@@ -54,7 +54,9 @@ import Testing
             var conversation = try Conversation(model: model)
             for message in messages {
                 conversation.append(
-                    ChatMessage(role: message["role"]?.string ?? "", content: message["content"]?.string ?? "", members: try #require(message.object))
+                    ChatMessage(
+                        role: message["role"]?.string ?? "", content: message["content"]?.string ?? "",
+                        members: try #require(message.object))
                 )
             }
             conversation.variables = try #require(chat.object)

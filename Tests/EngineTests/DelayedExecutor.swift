@@ -3,7 +3,8 @@ import Plans
 
 @testable import Engine
 
-/// The fake model on a thread of its own: a step runs some time after it was submitted, and its logits are overwritten as soon as they may be.
+/// The fake model on a thread of its own: a step runs some time after it was submitted, and its logits are overwritten as soon as they may
+/// be.
 final class DelayedExecutor: StepExecutor {
     struct Failure: Error, CustomStringConvertible { var description: String { "a device is gone" } }
 
@@ -14,7 +15,8 @@ final class DelayedExecutor: StepExecutor {
     let maximumLogits: Int
     let stepsInFlight: Int
 
-    /// Calls of `submit`, from 0, that fail at once, and whose steps fail when it is their turn; then those in flight behind them are lost, too.
+    /// Calls of `submit`, from 0, that fail at once, and whose steps fail when it is their turn; then those in flight behind them are lost,
+    /// too.
     struct Faults: Sendable {
         var submitted: Set<Int> = []
         var waited: Set<Int> = []

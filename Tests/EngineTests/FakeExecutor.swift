@@ -2,8 +2,8 @@ import Plans
 
 @testable import Engine
 
-/// A model whose logits are a function of all tokens before, computed from what was written into its blocks: whoever reads a wrong block gets
-/// other logits. Runs a step where it is submitted.
+/// A model whose logits are a function of all tokens before, computed from what was written into its blocks: whoever reads a wrong block
+/// gets other logits. Runs a step where it is submitted.
 final class FakeExecutor: StepExecutor {
     let keyValueBlockTokens: Int
     let blockCount: Int

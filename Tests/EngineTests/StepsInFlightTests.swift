@@ -31,7 +31,8 @@ import Testing
         GenerationRequest(
             prompt: prompt,
             sampling: index % 3 == 0 ? .greedy : SamplingParameters(temperature: 1, topP: 0.9, presencePenalty: 0.5, seed: UInt64(index)),
-            maximumTokens: 20 + index, stopStrings: index % 4 == 1 ? ["ab", "q"] : [], logProbabilities: index % 2, decoder: LetterDecoder())
+            maximumTokens: 20 + index, stopStrings: index % 4 == 1 ? ["ab", "q"] : [], logProbabilities: index % 2, decoder: LetterDecoder()
+        )
     }
 
     /// Runs all that is left.

@@ -188,7 +188,8 @@ import Testing
 
     /// A request that was begun elsewhere is cut where it was cut there, and asks for the logits of its last token alone.
     @Test func generatedTokensDoNotMoveThePromptsCuts() throws {
-        let limits = SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 64, sliceTables: [SliceTable(promptTokens: 20, slices: [12, 8])])
+        let table = SliceTable(promptTokens: 20, slices: [12, 8])
+        let limits = SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 64, sliceTables: [table])
         var scheduler = Scheduler(limits: limits)
         let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<20), generated: [7, 8, 9], maximumTokens: 4))
         var shapes: [[Int]] = []

@@ -4,8 +4,8 @@ extension Conversation {
     /// The conversation as `{"messages": [{"role", "content"}, ...]}`, the system message first.
     public var document: JSON { .object(JSONObject([(key: "messages", value: .array(allMessages.map(\.json)))])) }
 
-    /// Takes the messages of such a document in place of its own; one of the system that is first becomes the system message. Reads roles and
-    /// contents alone.
+    /// Takes the messages of such a document in place of its own; one of the system that is first becomes the system message. Reads roles
+    /// and contents alone.
     public mutating func read(_ document: JSON) throws(ConversationError) {
         guard let list = document["messages"]?.array else { throw .noMessages }
         var read: [ChatMessage] = []

@@ -1,7 +1,7 @@
 public import JSON
 
-/// A conversation with a model: what was said, how the model is to answer, and the request that follows. Policy alone: it loads nothing, runs
-/// nothing and shows nothing.
+/// A conversation with a model: what was said, how the model is to answer, and the request that follows. Policy alone: it loads nothing,
+/// runs nothing and shows nothing.
 ///
 ///     var conversation = try Conversation(model: model, system: "Be brief.")
 ///     conversation.ask("What is a prime number?")
@@ -65,7 +65,8 @@ public struct Conversation: Sendable {
     // MARK: Prompts
 
     /// What the model is to go on from.
-    /// - Parameter isCompletion: where no template is used, the reply goes on within the text, and a space before its first word is part of it.
+    /// - Parameter isCompletion: where no template is used, the reply goes on within the text, and a space before its first word is part of
+    ///   it.
     /// - Throws: where the template refuses the conversation.
     public func prompt(isCompletion: Bool = false) throws -> Prompt {
         guard usesTemplate else {

@@ -1,7 +1,7 @@
 /// What a model is to go on from: token ids, or text whose ids are found while the model is being loaded.
 public final class Prompt: Sendable {
-    /// At least as many as its tokens are: so much is known of a text before the tokenizer is there, since no token has less than a byte but
-    /// the few that a tokenizer puts around a text.
+    /// At least as many as its tokens are: so much is known of a text before the tokenizer is there, since no token has less than a byte
+    /// but the few that a tokenizer puts around a text. (Where a normaliser lengthens a text beyond it, the engine refuses what has no room.)
     public let tokenBound: Int
     /// Where the prompt is text, whether the reply goes on within it.
     public let isCompletion: Bool
@@ -37,7 +37,8 @@ public final class Prompt: Sendable {
 
     /// How much context to load the model with, in tokens, so that the prompt and a reply of `maximumTokens` find room.
     /// - Parameter asked: the length that was asked for, if any.
-    /// - Throws: `GenerationError.promptTooLong` for a prompt that has no room, before anything is loaded; `LoadError` for an impossible length.
+    /// - Throws: `GenerationError.promptTooLong` for a prompt that has no room, before anything is loaded; `LoadError` for an impossible
+    ///   length.
     public func contextLength(asked: Int? = nil, maximumTokens: Int?) throws -> Int {
         let context = try model.contextLength(asked: asked, needed: tokenBound + min(maximumTokens ?? 0, model.contextLength))
         // Only a prompt that may not fit has to be counted.

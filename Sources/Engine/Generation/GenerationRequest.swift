@@ -29,7 +29,8 @@ public struct GenerationRequest: Sendable {
     private let drawnSeed = RandomSequence.newSeed()
 
     public init(
-        prompt: [Int32], generated: [Int32] = [], sampling: SamplingParameters = .greedy, maximumTokens: Int? = nil, endTokens: Set<Int32> = [],
+        prompt: [Int32], generated: [Int32] = [], sampling: SamplingParameters = .greedy, maximumTokens: Int? = nil,
+        endTokens: Set<Int32> = [],
         stopStrings: [String] = [], logProbabilities: Int = 0, decoder: (any TokenDecoder)? = nil
     ) {
         self.prompt = prompt

@@ -20,7 +20,8 @@ extension ModelText {
         rest["add_generation_prompt"] = nil
         let template = try tools == nil ? template.value() : toolTemplate.value()
         return try template.render(
-            messages: messages, tools: tools, documents: documents, addGenerationPrompt: addsPrompt, specialTokens: try specialTokens.value(),
+            messages: messages, tools: tools, documents: documents, addGenerationPrompt: addsPrompt,
+            specialTokens: try specialTokens.value(),
             variables: rest)
     }
 

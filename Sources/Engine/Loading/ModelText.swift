@@ -1,8 +1,8 @@
 public import Checkpoints
 import Text
 
-/// The text side of a checkpoint: tokenizer and chat template, read when first needed, the tokenizer by a thread of its own if `prepare` was
-/// called. Prompts are rendered in `ModelText+Template.swift`.
+/// The text side of a checkpoint: tokenizer and chat template, read when first needed, the tokenizer by a thread of its own if `prepare`
+/// was called. Prompts are rendered in `ModelText+Template.swift`.
 public final class ModelText: Sendable {
     let checkpoint: Checkpoint
     private let tokenizer: Deferred<Tokenizer>
@@ -57,8 +57,8 @@ public final class ModelText: Sendable {
         return StreamingTokenDecoder(decoder: StreamingDecoder(try tokenizer.value(), skipSpecial: true, continuing: continuing))
     }
 
-    /// Tokens that end a reply: those listed by the checkpoint, and for GGUF, whose list is often short, what the vocabulary is known to end
-    /// with.
+    /// Tokens that end a reply: those listed by the checkpoint, and for GGUF, whose list is often short, what the vocabulary is known to
+    /// end with.
     public func endTokens(listed: [Int]) throws -> Set<Int32> {
         var tokens = Set(listed.compactMap { Int32(exactly: $0) })
         var trustsList = !tokens.isEmpty

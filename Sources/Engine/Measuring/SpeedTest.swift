@@ -55,7 +55,8 @@ public final class SpeedTester {
         return Double(test.parallel * test.tokens) / (MonotonicClock.seconds() - start)
     }
 
-    /// Computes `count` tokens of every sequence, as many per step and as many steps at once as the executor takes; logits of the last tokens.
+    /// Computes `count` tokens of every sequence, as many per step and as many steps at once as the executor takes; logits of the last
+    /// tokens.
     private func prefill(_ entries: [Step.Entry], from start: Int, count: Int, wantsLogits: Bool) throws {
         var step = Step(entries: [])
         var room = executor.maximumStepTokens

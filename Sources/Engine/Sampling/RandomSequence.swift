@@ -1,5 +1,5 @@
-/// The numbers that a request's tokens are drawn with: a pure function of seed and place, so that a request goes on anywhere with the numbers
-/// it would have got here.
+/// The numbers that a request's tokens are drawn with: a pure function of seed and place, so that a request goes on anywhere with the
+/// numbers it would have got here.
 enum RandomSequence {
     /// Number `index` (from 0) of the seed's sequence, in 0..<1 (SplitMix64: Steele, Lea, Flood 2014).
     static func uniform(seed: UInt64, index: Int) -> Double {

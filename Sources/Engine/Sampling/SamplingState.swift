@@ -1,5 +1,5 @@
-/// What one request's sampling knows of the tokens so far: how often each occurred, and how many were generated. Nothing else decides what is
-/// drawn next but the logits, the parameters and the seed.
+/// What one request's sampling knows of the tokens so far: how often each occurred, and how many were generated. Nothing else decides what
+/// is drawn next but the logits, the parameters and the seed.
 final class SamplingState {
     let parameters: SamplingParameters
     private let seed: UInt64

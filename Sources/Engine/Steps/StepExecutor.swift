@@ -7,8 +7,8 @@ public import Runtime
 ///     try executor.wait(ticket)
 ///     let row = executor.logits(ticket, row: 0)
 ///
-/// Steps run in the order they are submitted in, each on what the ones before it left in the KV cache. At most `stepsInFlight` are submitted
-/// and not waited for; they are waited for in the same order, each exactly once, also after a failure.
+/// Steps run in the order they are submitted in, each on what the ones before it left in the KV cache. At most `stepsInFlight` are
+/// submitted and not waited for; they are waited for in the same order, each exactly once, also after a failure.
 public protocol StepExecutor: AnyObject {
     /// Tokens per KV block.
     var keyValueBlockTokens: Int { get }
@@ -29,8 +29,8 @@ public protocol StepExecutor: AnyObject {
     /// - Throws: where it failed. Those submitted behind it are still to be waited for; what they give means nothing.
     func wait(_ ticket: StepTicket) throws
 
-    /// Row `row` of the step's logits, numbered over all entries in order. Valid once the step was waited for, and until as many more steps as
-    /// may be in flight have been submitted after it: `stepsInFlight` sets of rows are used in turn.
+    /// Row `row` of the step's logits, numbered over all entries in order. Valid once the step was waited for, and until as many more steps
+    /// as may be in flight have been submitted after it: `stepsInFlight` sets of rows are used in turn.
     func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float>
 }
 

@@ -274,7 +274,8 @@ struct SimulatedReplica {
             let id = try? scheduler.submit(
                 SequenceRequest(
                     prompt: Array(repeating: 0, count: table.requests[request].promptTokens),
-                    generated: Array(repeating: 0, count: Int(table.generated[request])), maximumTokens: table.requests[request].outputTokens))
+                    generated: Array(repeating: 0, count: Int(table.generated[request])),
+                    maximumTokens: table.requests[request].outputTokens))
             // The router gave it only what has room.
             guard let id else { preconditionFailure("a request without room") }
             precondition(id.rawValue == requestOf.count)

@@ -15,11 +15,13 @@ extension Reply {
         let logProbabilities = logProbabilities.map { list in
             JSON.array(
                 list.map {
-                    .object(JSONObject([(key: "token", value: .integer(Int($0.token))), (key: "logprob", value: .number($0.logProbability))]))
+                    .object(
+                        JSONObject([(key: "token", value: .integer(Int($0.token))), (key: "logprob", value: .number($0.logProbability))]))
                 })
         }
         let timings = JSONObject([
-            (key: "load_seconds", value: .number(loadSeconds)), (key: "prefill_tokens_per_second", value: .number(summary.prefillRate ?? 0)),
+            (key: "load_seconds", value: .number(loadSeconds)),
+            (key: "prefill_tokens_per_second", value: .number(summary.prefillRate ?? 0)),
             (key: "decode_tokens_per_second", value: .number(summary.decodeRate ?? 0)),
         ])
         return .object(
