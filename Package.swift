@@ -45,7 +45,7 @@ let package = Package(
         target(
             "Planning", ["Plans", "Scheduling", "Models", "Checkpoints", "JSON", .target(name: "CCbc", condition: .when(traits: ["CBC"]))],
             optimised: true),
-        target("Devices", ["CKernels", "Checkpoints"]),
+        target("Devices", ["CKernels", "Checkpoints"], optimised: true),
         target("Profiling", ["Plans", "Devices", "CKernels", "Checkpoints"]),
         target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"], optimised: true),
         target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"], optimised: true),
@@ -71,7 +71,7 @@ let package = Package(
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
         tests("Profiling", ["Profiling", "Planning", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
-        tests("Runtime", ["CAllocationCounter", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
+        tests("Runtime", ["CAllocationCounter", "Runtime", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "JSON"]),
         tests("Motley", ["motley", "JSON"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests(

@@ -15,8 +15,9 @@
 #define relax() ((void)0)
 #endif
 
-/// Spins before a worker sleeps: about 200 microseconds.
+/// Spins before a worker sleeps: about 200 microseconds; before a lane does, whose processor others want: about 20.
 #define SPINS 6000
+#define EVENT_SPINS 600
 
 struct mk_pool {
     int workers;
@@ -119,4 +120,22 @@ void mk_pool_run(mk_pool *pool, mk_job job, void *context) {
         // Another program may hold the worker's processor: let it run rather than burn ours.
         if (++spins % 4096 == 0) sched_yield();
     }
+}
+
+bool mk_event_has(const mk_event *event, uint32_t value) { return __atomic_load_n(&event->value, __ATOMIC_ACQUIRE) >= value; }
+
+void mk_event_signal(mk_event *event, uint32_t value) {
+    uint32_t old = __atomic_load_n(&event->value, __ATOMIC_RELAXED);
+    while (old < value && !__atomic_compare_exchange_n(&event->value, &old, value, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
+    if (__atomic_load_n(&event->sleepers, __ATOMIC_SEQ_CST)) wake_all(&event->value);
+}
+
+void mk_event_wait(mk_event *event, uint32_t value) {
+    for (int spins = 0; spins < EVENT_SPINS; spins++) {
+        if (mk_event_has(event, value)) return;
+        relax();
+    }
+    __atomic_add_fetch(&event->sleepers, 1, __ATOMIC_SEQ_CST);
+    for (uint32_t now; (now = __atomic_load_n(&event->value, __ATOMIC_SEQ_CST)) < value;) sleep_while(&event->value, now);
+    __atomic_sub_fetch(&event->sleepers, 1, __ATOMIC_SEQ_CST);
 }

@@ -1,4 +1,5 @@
 import Plans
+import Runtime
 import Scheduling
 
 /// What the engine thread does, without the thread: requests in, steps, events out. Not shared.

@@ -3,24 +3,34 @@ public import Devices
 public import Models
 public import Plans
 
-/// Executes a plan: holds the packed weights, the KV cache and the compiled program of one stage on this machine's CPU.
+/// Executes a plan: weights, KV caches and programs of its stages on this machine's devices.
 ///
-/// One engine thread calls `run`; the kernels run on the executor's own pinned pool. Nothing is allocated per step in steady state.
-/// Greedy results do not depend on batch company, slicing or thread count.
+///     let ticket = try executor.submit(step)
+///     try executor.wait(ticket)
+///     executor.logits(ticket, row: 0)
+///
+/// One thread calls it. Several steps may be submitted before the first is waited for, up to `stepsInFlight`; they run in the order in
+/// which they came, each stage
+/// one at a time, so that every stage of a pipeline has one. A lone stage runs on the caller's thread within `submit`.
+/// Kernels run on pinned pools. Nothing is allocated per step in steady state. Results do not depend on batch company, slices, cuts,
+/// stages or thread counts.
 public final class Executor {
     /// Tokens per KV block. Block i of a sequence holds positions `i * blockTokens ..< (i + 1) * blockTokens`.
-    public static let blockTokens = 64
+    public static let blockTokens = StepTables.blockTokens
 
     public struct Options: Sendable {
         /// Most tokens one step may bring (all entries together).
         public var maximumStepTokens: Int
         /// Most logits rows one step may ask for.
         public var maximumLogits: Int
+        /// Most steps submitted and not waited for.
+        public var stepsInFlight: Int
         /// Kernels to use; nil: the best this processor has.
         public var instructionSet: InstructionSet?
 
-        public init(maximumStepTokens: Int = 512, maximumLogits: Int = 256, instructionSet: InstructionSet? = nil) {
+        public init(maximumStepTokens: Int = 512, maximumLogits: Int = 256, stepsInFlight: Int = 1, instructionSet: InstructionSet? = nil) {
             self.instructionSet = instructionSet
+            self.stepsInFlight = stepsInFlight
             self.maximumStepTokens = maximumStepTokens
             self.maximumLogits = maximumLogits
         }
@@ -34,68 +44,95 @@ public final class Executor {
     public let blockCount: Int
     public let vocabularySize: Int
 
-    let checkpoint: Checkpoint
-    let weights: Weights
-    let cache: KeyValueCache
-    let buffers: StepBuffers
-    let embedding: EmbeddingLookup
-    let jobs = JobStorage()
-    /// The embedding's projection (mostly empty), the layers, and what makes logits of chosen rows.
-    let program: StageProgram
-    /// Block tables of the step's entries, one behind another.
-    var blockTable: UnsafeMutablePointer<Int32>
-    var blockTableCapacity: Int
-    var logitsRows = 0
+    let host: HostMemory
+    let stages: [StageRunner]
+    /// Of the steps in flight: step n uses n modulo their count.
+    let tables: [StepTables]
+    /// By stage; empty where the caller's thread runs the lone stage.
+    private(set) var lanes: [Lane] = []
+    /// Positions the table of learned positions has; nil where there is none.
+    let positionLimit: Int?
+    /// Steps submitted so far, and waited for.
+    var submitted: UInt32 = 0
+    var completed: UInt32 = 0
+    /// The step that `run` ran.
+    var last: StepTicket?
 
-    /// Packs the weights (in parallel; `progress` gets values in 0...1 from the calling thread) and allocates the KV cache of the plan's capacity.
-    /// - Throws: `RuntimeError`, or a checkpoint error from reading tensors.
-    public init(plan: Plan, model: ModelSpec, checkpoint: Checkpoint, options: Options = Options(), progress: ((Double) -> Void)? = nil) throws {
-        let stage = try ResidentStage(plan: plan, model: model)
-        guard options.maximumStepTokens > 0, options.maximumLogits > 0, !model.layers.isEmpty else {
+    /// Packs the weights (in parallel; `progress` gets values in 0...1 from the calling thread) and allocates the KV cache of the plan's
+    /// capacity.
+    ///
+    /// - Parameter device: what runs in the place of the plan's processor; nil: the processor.
+    /// - Throws: `RuntimeError`, `MemoryError`, `DeviceError`, or a checkpoint error from reading tensors.
+    public init(
+        plan: Plan, model: ModelSpec, checkpoint: Checkpoint, options: Options = Options(), device given: (any Device)? = nil,
+        progress: ((Double) -> Void)? = nil
+    ) throws {
+        let slices = try StageSlice.all(of: plan, model: model)
+        guard options.maximumStepTokens > 0, options.maximumLogits > 0, options.stepsInFlight > 0, !model.layers.isEmpty, let first = slices.first
+        else {
             throw RuntimeError.invalidPlan("a step needs at least one token, one row of logits and one layer")
-        }
-        guard let cpu = CPU(threads: stage.threads, instructionSet: options.instructionSet?.kernel) else {
-            throw RuntimeError.outOfMemory(what: "the worker pool", needed: 0, available: 0)
         }
         self.plan = plan
         self.model = model
         self.options = options
-        self.cpu = cpu
-        self.checkpoint = checkpoint
+        let host = HostMemory()
+        self.host = host
+        let processor = try CPUDevice(threads: plan.devices[0].threads ?? 1, instructionSet: options.instructionSet, memory: host)
+        let device = given ?? processor
+        cpu = processor.cpu
         vocabularySize = model.vocabularySize
-        blockCount = max(1, (stage.keyValueTokens + Self.blockTokens - 1) / Self.blockTokens)
-        let linears = model.linears
-        weights = try Weights(checkpoint: checkpoint, cpu: cpu, linears: linears, progress: progress)
-        cache = try KeyValueCache(model: model, format: stage.keyValueFormat, blockCount: blockCount)
-        var rotaryDimensions = 0
-        if case .rotary(let rotary) = model.positions { rotaryDimensions = rotary.dimensions }
-        buffers = try StepBuffers(
-            model: model, cpu: cpu, tokens: options.maximumStepTokens, logitsRows: options.maximumLogits, linears: linears,
-            rotaryDimensions: rotaryDimensions)
-        embedding = try EmbeddingLookup(model: model, weights: weights)
-        program = try StageProgram(model: model, weights: weights, cache: cache, buffers: buffers, cpu: cpu, jobs: jobs)
-        blockTableCapacity = 4096
-        blockTable = .allocate(capacity: blockTableCapacity)
+        let tokens = first.stage.keyValue.first?.capacityTokens ?? 0
+        blockCount = max(1, (tokens + Self.blockTokens - 1) / Self.blockTokens)
+        let limits = StepLimits(tokens: options.maximumStepTokens, logits: options.maximumLogits)
+        let kinds = StepTableKinds(model)
+        var tables: [StepTables] = []
+        for slot in 0..<options.stepsInFlight {
+            tables.append(
+                try StepTables(
+                    memory: host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries, tileTokens: kinds.tileTokens))
+        }
+        self.tables = tables
+        var stages: [StageRunner] = []
+        for (number, slice) in slices.enumerated() {
+            stages.append(
+                try StageRunner(
+                    slice: slice, checkpoint: checkpoint, device: device, packer: processor.cpu, tables: kinds, limits: limits,
+                    slots: options.stepsInFlight, blocks: blockCount
+                ) { part in progress?((Double(number) + part) / Double(slices.count)) })
+        }
+        self.stages = stages
+        if case .learned(let table, let offset) = model.positions {
+            positionLimit = (table.shape.first ?? 0) - offset
+        } else {
+            positionLimit = nil
+        }
+        if stages.count > 1 { lanes = try Self.makeLanes(stages, tables) }
     }
 
-    deinit { blockTable.deallocate() }
-
-    /// Logits (vocabularySize floats) of row `row` of the last step; valid until the next `run`.
-    public func logits(row: Int) -> UnsafeBufferPointer<Float> {
-        precondition(row >= 0 && row < logitsRows, "the last step has no such row of logits")
-        return UnsafeBufferPointer(start: buffers.logits + row * buffers.logitsStride, count: vocabularySize)
+    /// A thread for each stage; stage i starts a step when stage i - 1 is done with it.
+    private static func makeLanes(_ stages: [StageRunner], _ tables: [StepTables]) throws -> [Lane] {
+        var lanes: [Lane] = []
+        for number in stages.indices {
+            let work = StageWork(
+                stage: stages[number], next: number + 1 < stages.count ? stages[number + 1] : nil, tables: tables, before: lanes.last?.done)
+            lanes.append(try Lane(name: "stage \(number)") { work.run($0) })
+        }
+        return lanes
     }
 
-    /// Copies KV block `source` to `destination` (all layers): what a sequence does before it writes into a shared, partly filled block.
-    public func copyBlock(from source: Int32, to destination: Int32) { cache.copyBlock(from: Int(source), to: Int(destination)) }
+    deinit { for lane in lanes { lane.stop() } }
 
-    /// Bytes of weights, KV cache and scratch as allocated, by kind: what the plan's line on the terminal prints.
-    public var memory: (weights: Int, keyValue: Int, scratch: Int) { (weights.byteCount, cache.byteCount, buffers.byteCount) }
+    /// Bytes of weights, KV cache and everything else as allocated: what the plan's line on the terminal prints.
+    public var memory: (weights: Int, keyValue: Int, scratch: Int) {
+        let ledger = host.ledger
+        let weights = ledger.bytes(for: .weights), keyValue = ledger.bytes(for: .keyValue)
+        return (weights, keyValue, ledger.used - weights - keyValue)
+    }
 
     /// Bytes the KV cache of `tokens` tokens takes under `format`, before anything is allocated; Int.max where it overflows.
     public static func keyValueBytes(model: ModelSpec, format: KeyValueFormat, tokens: Int) -> Int {
-        guard let kernel = try? KeyValueCache.kernelFormat(format) else { return Int.max }
-        return KeyValueCache.byteCount(model: model, format: kernel, blocks: tokens / blockTokens + (tokens % blockTokens == 0 ? 0 : 1))
+        let blocks = tokens / blockTokens + (tokens % blockTokens == 0 ? 0 : 1)
+        return KeyValueCache.byteCount(model.layers.map(\.attention), format: format, blocks: blocks) ?? .max
     }
 
     /// Bytes of packed weights the model takes, before anything is allocated; Int.max where it overflows.
@@ -112,12 +149,34 @@ public final class Executor {
     }
 
     /// Bytes of weights that one decode step reads.
-    public var bytesReadPerStep: Int { weights.byteCount }
+    public var bytesReadPerStep: Int { stages.reduce(0) { $0 + $1.weights.matrixBytes } }
 
     /// Multiply-add operations x 2 per token without attention and without the output matrix, and of the output matrix alone.
     public var operationsPerToken: (layers: Int, output: Int) {
         let output = 2 * model.output.outputs * model.output.inputs
         return (model.linears.reduce(0) { $0 + 2 * $1.outputs * $1.inputs } - output, output)
+    }
+}
+
+/// What a stage's lane does with step after step.
+private final class StageWork: @unchecked Sendable {
+    private let stage: StageRunner
+    private let next: StageRunner?
+    private let tables: [StepTables]
+    private let before: Event?
+
+    init(stage: StageRunner, next: StageRunner?, tables: [StepTables], before: Event?) {
+        self.stage = stage
+        self.next = next
+        self.tables = tables
+        self.before = before
+    }
+
+    func run(_ number: UInt32) {
+        before?.wait(number)
+        let tables = tables[Int(number - 1) % tables.count]
+        stage.run(tables)
+        if let next { stage.send(tables, to: next) }
     }
 }
 

@@ -3,57 +3,68 @@ import Devices
 import Models
 import Plans
 
-/// The paged KV cache of a stage: for every layer `blockCount` blocks of 64 tokens, each with all KV heads of the layer.
+/// The paged KV cache of a stage's share: for every layer that attends there, blocks of 64 tokens, each with the share's KV heads.
 final class KeyValueCache {
-    struct Layer {
-        var base: UnsafeMutablePointer<UInt8>
-        var blockStride: Int
-        var headStride: Int
-    }
-
-    let format: mk_kv_format
     let blockCount: Int
-    private(set) var layers: [Layer] = []
-    private let buffer: HostBuffer
-    let byteCount: Int
+    let format: mk_kv_format
+    /// By layer of the model; layers without a cache have none.
+    private var layers: [Int: Operation.Cache] = [:]
+    private let heads: Range<Int>
+    private let buffer: Buffer
 
-    init(model: ModelSpec, format: KeyValueFormat, blockCount: Int) throws {
-        self.format = try Self.kernelFormat(format)
+    /// - Parameters:
+    ///   - attention: the layers that attend, by their number in the model.
+    ///   - heads: KV heads of each of them.
+    /// - Throws: `MemoryError`, `RuntimeError`.
+    init(_ attention: [(layer: Int, spec: AttentionSpec)], heads: Range<Int>, format: KeyValueFormat, blockCount: Int, memory: any Memory) throws {
+        self.format = try format.kernelFormat
+        self.heads = heads
         self.blockCount = blockCount
-        byteCount = Self.byteCount(model: model, format: self.format, blocks: blockCount)
-        guard let buffer = HostBuffer(byteCount: byteCount) else {
-            throw RuntimeError.outOfMemory(what: "the KV cache", needed: byteCount, available: 0)
+        guard let bytes = Self.byteCount(attention.map(\.spec), heads: heads, format: format, blocks: blockCount) else {
+            throw RuntimeError.outOfMemory(what: "the KV cache", needed: .max, available: 0)
         }
-        self.buffer = buffer
-        var base: UnsafeMutablePointer<UInt8> = buffer.pointer()
-        for layer in model.layers {
-            let head = Int(mk_kv_block_bytes(self.format, Int64(layer.attention.headSize)))
-            let block = head * layer.attention.keyValueHeadCount
-            layers.append(Layer(base: base, blockStride: block, headStride: head))
-            base += block * blockCount
-        }
-    }
-
-    static func kernelFormat(_ format: KeyValueFormat) throws -> mk_kv_format {
-        switch format {
-        case .f16: MK_KV_F16
-        case .q8: MK_KV_Q8
-        case .q4: throw RuntimeError.unsupported("a 4-bit KV cache on the CPU")
+        buffer = try memory.allocate(bytes, for: .keyValue)
+        var offset = 0
+        for (layer, spec) in attention {
+            let head = Int(mk_kv_block_bytes(self.format, Int64(spec.headSize)))
+            let block = head * heads.count
+            layers[layer] = Operation.Cache(
+                BufferRange(buffer, offset: offset, byteCount: block * blockCount), format: self.format, blockStride: block, headStride: head)
+            offset += block * blockCount
         }
     }
 
-    static func byteCount(model: ModelSpec, format: mk_kv_format, blocks: Int) -> Int {
+    /// Bytes of so many blocks; nil where they overflow.
+    static func byteCount(_ attention: [AttentionSpec], heads: Range<Int>? = nil, format: KeyValueFormat, blocks: Int) -> Int? {
+        guard let kernel = try? format.kernelFormat else { return nil }
         var perBlock = 0
-        for layer in model.layers {
-            perBlock &+= Int(mk_kv_block_bytes(format, Int64(layer.attention.headSize))) &* layer.attention.keyValueHeadCount
+        for spec in attention {
+            perBlock &+= Int(mk_kv_block_bytes(kernel, Int64(spec.headSize))) &* (heads?.count ?? spec.keyValueHeadCount)
         }
         let (bytes, overflow) = perBlock.multipliedReportingOverflow(by: blocks)
-        return overflow ? Int.max : bytes
+        return overflow ? nil : bytes
     }
 
-    func copyBlock(from source: Int, to destination: Int) {
-        for layer in layers {
-            (layer.base + destination * layer.blockStride).update(from: layer.base + source * layer.blockStride, count: layer.blockStride)
+    /// The part of a layer's cache that holds some of the share's heads.
+    /// - Precondition: the layer has a cache, and the heads are the share's.
+    func cache(layer: Int, heads part: Range<Int>) -> Operation.Cache {
+        guard var cache = layers[layer], heads.contains(part.lowerBound), part.upperBound <= heads.upperBound else {
+            preconditionFailure("heads \(part) of layer \(layer) are in no cache here")
+        }
+        let skipped = (part.lowerBound - heads.lowerBound) * cache.headStride
+        cache.range = BufferRange(cache.range.buffer, offset: cache.range.offset + skipped, byteCount: cache.range.byteCount - skipped)
+        return cache
+    }
+}
+
+extension KeyValueFormat {
+    var kernelFormat: mk_kv_format {
+        get throws {
+            switch self {
+            case .f16: MK_KV_F16
+            case .q8: MK_KV_Q8
+            case .q4: throw RuntimeError.unsupported("a 4-bit KV cache on the CPU")
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 import CAllocationCounter
 import Plans
-import Runtime
 import Testing
 
 @testable import Engine
+@testable import Runtime
 
 /// A decode step allocates nothing in the steady state: counted, not assumed.
 @Suite struct AllocationTests {
@@ -31,7 +31,7 @@ import Testing
         let keyValueBlockTokens = 16, blockCount = 64, vocabularySize = 100, maximumStepTokens = 64, maximumLogits = 16
         let stepsInFlight: Int
         private let row = UnsafeMutableBufferPointer<Float>.allocate(capacity: 100)
-        private var submitted = 0
+        private var submitted: UInt32 = 0
 
         init(stepsInFlight: Int) {
             self.stepsInFlight = stepsInFlight
@@ -42,7 +42,7 @@ import Testing
 
         func submit(_ step: Step) throws -> StepTicket {
             submitted += 1
-            return StepTicket(number: submitted)
+            return StepTicket(number: submitted, logitsRows: step.entries.count)
         }
         func wait(_ ticket: StepTicket) throws {}
         func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(self.row) }

@@ -2,6 +2,7 @@ import Glibc
 import Plans
 
 @testable import Engine
+@testable import Runtime
 
 /// The fake model on a thread of its own: a step runs some time after it was submitted, and its logits are overwritten as soon as they may
 /// be.
@@ -93,15 +94,16 @@ final class DelayedExecutor: StepExecutor {
         deepest = max(deepest, submitted - waited)
         UnsafeMutableBufferPointer(rebasing: slots[slot(number, row: 0)..<slot(number, row: maximumLogits)]).update(repeating: .nan)
         state.update { $0.queue.append((call, number, step)) }
-        return StepTicket(number: number)
+        return StepTicket(number: UInt32(number), logitsRows: step.entries.reduce(0) { $0 + $1.logits.count })
     }
 
     func wait(_ ticket: StepTicket) throws {
-        if ticket.number != waited { breaches.append("step \(ticket.number) was waited for, not \(waited)") }
+        let number = Int(ticket.number)
+        if number != waited { breaches.append("step \(number) was waited for, not \(waited)") }
         waited += 1
         let rows: [[Float]]? = state.wait { state in
-            if state.failed.contains(ticket.number) { return .some(nil) }
-            return state.rows.removeValue(forKey: ticket.number).map { .some($0) }
+            if state.failed.contains(number) { return .some(nil) }
+            return state.rows.removeValue(forKey: number).map { .some($0) }
         }
         // What was lost has been reported: the device is there again for steps that are submitted from now on.
         guard let rows else {
@@ -109,12 +111,13 @@ final class DelayedExecutor: StepExecutor {
             throw Failure()
         }
         for (row, logits) in rows.enumerated() {
-            _ = UnsafeMutableBufferPointer(rebasing: slots[slot(ticket.number, row: row)...]).update(from: logits)
+            _ = UnsafeMutableBufferPointer(rebasing: slots[slot(number, row: row)...]).update(from: logits)
         }
     }
 
     func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float> {
-        UnsafeBufferPointer(rebasing: slots[slot(ticket.number, row: row)..<slot(ticket.number, row: row + 1)])
+        let start = slot(Int(ticket.number), row: row)
+        return UnsafeBufferPointer(rebasing: slots[start..<start + vocabularySize])
     }
 
     private func slot(_ number: Int, row: Int) -> Int { (number % stepsInFlight * maximumLogits + row) * vocabularySize }

@@ -1,6 +1,7 @@
 import Plans
 
 @testable import Engine
+@testable import Runtime
 
 /// A model whose logits are a function of all tokens before, computed from what was written into its blocks: whoever reads a wrong block
 /// gets other logits. Runs a step where it is submitted.
@@ -33,10 +34,11 @@ final class FakeExecutor: StepExecutor {
     func submit(_ step: Step) throws -> StepTicket {
         if let failure { throw failure }
         rows.update(repeating: .nan)
-        for (row, logits) in run(step).enumerated() {
+        let computed = run(step)
+        for (row, logits) in computed.enumerated() {
             _ = UnsafeMutableBufferPointer(rebasing: rows[(row * vocabularySize)...]).update(from: logits)
         }
-        return StepTicket(number: steps.count)
+        return StepTicket(number: UInt32(steps.count), logitsRows: computed.count)
     }
 
     func wait(_ ticket: StepTicket) throws {}

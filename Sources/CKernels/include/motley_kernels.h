@@ -152,6 +152,15 @@ void mk_pool_run(mk_pool *pool, mk_job job, void *context);
 /// Takes the next chunk of a job's work from a shared counter; returns the first index.
 int64_t mk_take(int64_t *counter, int64_t count);
 
+// ------------------------------------------------------------------------------------------------------------------- events
+
+/// A counter that only rises; waiting for a value spins briefly, then sleeps on a futex. What was written before a signal is visible
+/// after the wait.
+typedef struct { uint32_t value, sleepers; } mk_event;
+void mk_event_signal(mk_event *event, uint32_t value);
+void mk_event_wait(mk_event *event, uint32_t value);
+bool mk_event_has(const mk_event *event, uint32_t value);
+
 // --------------------------------------------------------------------------------------------------------------------- jobs
 
 /// A matrix product over several matrices with the same input, cut into chunks of groups that workers take in turn.

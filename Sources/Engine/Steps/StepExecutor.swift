@@ -43,19 +43,9 @@ extension StepExecutor {
     }
 }
 
-/// Runs a step where it is submitted.
 extension Executor: StepExecutor {
     public var keyValueBlockTokens: Int { Executor.blockTokens }
     public var maximumStepTokens: Int { options.maximumStepTokens }
     public var maximumLogits: Int { options.maximumLogits }
-    public var stepsInFlight: Int { 1 }
-
-    public func submit(_ step: Step) throws -> StepTicket {
-        try run(step)
-        return StepTicket(number: 0)
-    }
-
-    public func wait(_ ticket: StepTicket) throws {}
-
-    public func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float> { logits(row: row) }
+    public var stepsInFlight: Int { options.stepsInFlight }
 }

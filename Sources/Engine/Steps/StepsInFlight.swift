@@ -1,4 +1,5 @@
 import Plans
+import Runtime
 
 /// The steps that an executor was given and that were not waited for, oldest first: keeps the order in which an executor must be used.
 ///

@@ -1,0 +1,192 @@
+public import CKernels
+
+/// What a step says of each of its tokens, in the form kernels read: ids, positions, rotations, places in the KV cache, tiles of attention.
+///
+/// Made once for the largest step; filling it allocates nothing but for a longer block table than ever before. One step at a time uses
+/// it, on every
+/// device: it is not changed between `begin` and the step's end.
+public final class StepTables {
+    /// A rotary embedding: angles per position of each pair.
+    public struct Rotary: Sendable, Equatable {
+        public var inverseFrequencies: [Double]
+        /// Multiplies sine and cosine.
+        public var magnitude: Double
+
+        public init(inverseFrequencies: [Double], magnitude: Double) {
+            self.inverseFrequencies = inverseFrequencies
+            self.magnitude = magnitude
+        }
+    }
+
+    /// Tokens there is room for.
+    public let capacity: Int
+    /// Which of the steps in flight uses these tables. Step-wide buffers hold the rows of step slot 0, then of slot 1, ...
+    public let slot: Int
+    /// First row of this slot in step-wide buffers of tokens, and of rows of logits. Micro-batches count from there.
+    public var tokenBase: Int { slot * capacity }
+    public var rowBase: Int { slot * chosenCapacity }
+    public let tokens: UnsafeMutablePointer<Int32>
+    public let positions: UnsafeMutablePointer<Int32>
+    public let blockOfToken: UnsafeMutablePointer<Int32>
+    public let slotOfToken: UnsafeMutablePointer<Int32>
+    /// By rotary embedding: tokens x pairs.
+    public let cosine: [UnsafeMutablePointer<Float>]
+    public let sine: [UnsafeMutablePointer<Float>]
+    /// By tiling: runs of neighbouring tokens of one sequence; tokens count from their micro-batch's first.
+    public let tiles: [UnsafeMutablePointer<mk_attention_tile>]
+    /// Tokens of the step whose logits are wanted, ascending.
+    public let chosen: UnsafeMutablePointer<Int32>
+    public private(set) var tokenCount = 0
+    public private(set) var rowCount = 0
+
+    private let rotaries: [Rotary]
+    private let tileTokens: [Int]
+    private var tileCounts: [Int]
+    /// Micro-batches of the step, and the first tile of each by tiling.
+    public private(set) var parts: [MicroBatch] = []
+    private var firstTiles: [Int] = []
+    private var blockTable: UnsafeMutablePointer<Int32>
+    private var blockTableCapacity = 4096
+    private var blockTableCount = 0
+    private let chosenCapacity: Int
+    private let buffers: [Buffer]
+
+    /// - Parameters:
+    ///   - tileTokens: most tokens of a tile, by tiling.
+    /// - Throws: `MemoryError`.
+    public init(memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int]) throws(MemoryError) {
+        var buffers: [Buffer] = []
+        func make<Element>(_ count: Int, _ type: Element.Type) throws(MemoryError) -> UnsafeMutablePointer<Element> {
+            let (bytes, overflow) = max(1, count).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+            guard !overflow else { throw MemoryError(memory: memory.name, purpose: .activations, needed: .max, available: 0) }
+            let buffer = try memory.allocate(bytes, for: .activations)
+            buffers.append(buffer)
+            return BufferRange(buffer).address.assumingMemoryBound(to: type)
+        }
+        self.capacity = capacity
+        self.slot = slot
+        self.rotaries = rotaries
+        self.tileTokens = tileTokens
+        tokens = try make(capacity, Int32.self)
+        positions = try make(capacity, Int32.self)
+        blockOfToken = try make(capacity, Int32.self)
+        slotOfToken = try make(capacity, Int32.self)
+        chosen = try make(logits, Int32.self)
+        chosenCapacity = logits
+        var cosine: [UnsafeMutablePointer<Float>] = [], sine: [UnsafeMutablePointer<Float>] = []
+        for rotary in rotaries {
+            cosine.append(try make(capacity * rotary.inverseFrequencies.count, Float.self))
+            sine.append(try make(capacity * rotary.inverseFrequencies.count, Float.self))
+        }
+        self.cosine = cosine
+        self.sine = sine
+        var tiles: [UnsafeMutablePointer<mk_attention_tile>] = []
+        for _ in tileTokens { tiles.append(try make(capacity, mk_attention_tile.self)) }
+        self.tiles = tiles
+        tileCounts = Array(repeating: 0, count: tileTokens.count)
+        parts.reserveCapacity(capacity + 1)
+        firstTiles.reserveCapacity((capacity + 1) * tileTokens.count)
+        blockTable = .allocate(capacity: blockTableCapacity)
+        self.buffers = buffers
+    }
+
+    deinit { blockTable.deallocate() }
+
+    /// Tiles of a micro-batch under a tiling.
+    public func tiles(of part: MicroBatch, tiling: Int) -> Range<Int> {
+        let next = part.index + 1
+        let end = next < parts.count ? firstTiles[next * tileTokens.count + tiling] : tileCounts[tiling]
+        return firstTiles[part.index * tileTokens.count + tiling]..<end
+    }
+
+    /// Starts a step whose entries have so many KV blocks together.
+    public func begin(blocks: Int) {
+        tokenCount = 0
+        rowCount = 0
+        parts.removeAll(keepingCapacity: true)
+        firstTiles.removeAll(keepingCapacity: true)
+        blockTableCount = 0
+        for tiling in tileCounts.indices { tileCounts[tiling] = 0 }
+        guard blocks > blockTableCapacity else { return }
+        blockTable.deallocate()
+        blockTableCapacity = blocks * 2
+        blockTable = .allocate(capacity: blockTableCapacity)
+    }
+
+    /// What is added from now on belongs to another micro-batch.
+    public func beginPart() {
+        parts.append(MicroBatch(index: parts.count, firstToken: tokenBase + tokenCount, tokenCount: 0, firstRow: rowBase + rowCount, rowCount: 0))
+        for tiling in tileCounts.indices { firstTiles.append(tileCounts[tiling]) }
+    }
+
+    /// Adds tokens of one sequence to the current micro-batch; they start at position `start`; logits are wanted of some, by offset.
+    ///
+    /// - Precondition: everything is in range and within what `begin` and `init` were told.
+    public func add(tokens ids: [Int32], start: Int, blocks: [Int32], logits: [Int]) {
+        let table = blockTable + blockTableCount
+        for index in 0..<blocks.count { table[index] = blocks[index] }
+        blockTableCount += blocks.count
+        let first = tokenCount, origin = parts[parts.count - 1].firstToken - tokenBase
+        precondition(first + ids.count <= capacity && rowCount + logits.count <= chosenCapacity, "a step larger than its tables")
+        for index in 0..<ids.count {
+            let position = start + index, row = first + index
+            tokens[row] = ids[index]
+            positions[row] = Int32(truncatingIfNeeded: position)
+            blockOfToken[row] = table[position / Self.blockTokens]
+            slotOfToken[row] = Int32(truncatingIfNeeded: position % Self.blockTokens)
+            for rotary in rotaries.indices { rotate(rotary, position: position, row: row) }
+        }
+        for tiling in tileTokens.indices {
+            var from = 0
+            while from < ids.count {
+                let count = min(tileTokens[tiling], ids.count - from)
+                tiles[tiling][tileCounts[tiling]] = mk_attention_tile(
+                    blocks: UnsafePointer(table), position: Int64(start + from), token: Int64(first - origin + from), count: Int64(count))
+                tileCounts[tiling] += 1
+                from += count
+            }
+        }
+        for index in 0..<logits.count {
+            chosen[rowCount] = Int32(truncatingIfNeeded: first + logits[index])
+            rowCount += 1
+        }
+        tokenCount += ids.count
+        parts[parts.count - 1].tokenCount += ids.count
+        parts[parts.count - 1].rowCount += logits.count
+    }
+
+    /// Tokens per KV block.
+    public static let blockTokens = Int(MK_KV_BLOCK)
+
+    private func rotate(_ rotary: Int, position: Int, row: Int) {
+        let pairs = rotaries[rotary].inverseFrequencies.count, magnitude = rotaries[rotary].magnitude
+        let cosine = self.cosine[rotary] + row * pairs, sine = self.sine[rotary] + row * pairs
+        rotaries[rotary].inverseFrequencies.withUnsafeBufferPointer { frequencies in
+            for pair in 0..<pairs {
+                let (s, c) = sineAndCosine(Double(position) * frequencies[pair])
+                cosine[pair] = Float(c * magnitude)
+                sine[pair] = Float(s * magnitude)
+            }
+        }
+    }
+}
+
+/// The tokens of a step that run through a program together: a run of its rows, and what belongs to them.
+public struct MicroBatch: Sendable {
+    /// Among the step's micro-batches.
+    public var index: Int
+    /// First row of step-wide buffers, and tokens.
+    public var firstToken: Int
+    public var tokenCount: Int
+    /// First row of logits, and rows.
+    public var firstRow: Int
+    public var rowCount: Int
+
+    public init(index: Int, firstToken: Int, tokenCount: Int, firstRow: Int, rowCount: Int) {
+        self.index = index
+        self.firstToken = firstToken
+        self.tokenCount = tokenCount
+        self.firstRow = firstRow
+        self.rowCount = rowCount
+    }
+}
