@@ -16,12 +16,12 @@ final class EngineLoop {
     init(executor: any StepExecutor, options: EngineOptions) {
         self.executor = executor
         sampler = Sampler(vocabularySize: executor.vocabularySize)
-        let limits = SchedulerLimits(
-            blockTokens: executor.keyValueBlockTokens, blockCount: executor.blockCount,
+        let schedule = ReplicaSchedule(
+            blockTokens: executor.keyValueBlockTokens, pools: [executor.blockCount], sequences: options.sequences,
             stepTokens: min(options.stepTokens ?? .max, executor.maximumStepTokens), stepLogits: executor.maximumLogits,
-            sequences: options.sequences, sliceTokens: options.sliceTokens, sharesPrefixes: options.sharesPrefixes)
-        scheduler = Scheduler(limits: limits)
-        contextLength = min(options.contextLength, limits.capacityTokens)
+            sliceTokens: options.sliceTokens, sharesPrefixes: options.sharesPrefixes)
+        scheduler = Scheduler(schedule: schedule)
+        contextLength = min(options.contextLength, schedule.capacityTokens)
         modelContextLength = max(options.modelContextLength, contextLength)
     }
 

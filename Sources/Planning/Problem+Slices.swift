@@ -49,7 +49,7 @@ extension Problem {
 
     /// The best slices of prompts of one length: whole tiles of the kernels, at most 32 of them.
     static func sliceTable(_ model: ReplicaModel, prompt: Int, sequences: Double) -> SliceTable {
-        let kernel = SlicedPipeline.kernelTile
+        let kernel = ReplicaSchedule.tileTokens
         let tile = kernel * max(1, (prompt + kernel * 32 - 1) / (kernel * 32))
         let tiles = max(1, (prompt + tile - 1) / tile)
         let search = SliceSearch(

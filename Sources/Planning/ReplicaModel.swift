@@ -139,7 +139,7 @@ public struct ReplicaModel: Sendable {
     func slices(sequences: Double, promptTokens: Double) -> [Double] {
         let tokens = Int(min(1e9, promptTokens.rounded()))
         if let table = sliceTables.table(for: tokens), !table.slices.isEmpty {
-            return table.cut(tokens, tile: SlicedPipeline.kernelTile).map { Double($0) * promptTokens / Double(max(1, tokens)) }
+            return sliceTables.slices(ofPrompt: tokens).map { Double($0) * promptTokens / Double(max(1, tokens)) }
         }
         // One sequence alone is cut only where it is longer than a step; several go one after another in steps as full as possible.
         // Beyond half a million tokens slices grow instead of getting more.

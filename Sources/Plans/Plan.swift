@@ -3,7 +3,7 @@ public import Checkpoints
 /// Where every weight, every KV block and every multiplication goes. Plain data: the planner writes it, the executor obeys it.
 ///
 /// Invariant (`PlanCheck`): in every replica the stages cover all modules of all layers once and in order, and each module's shards cover the module exactly once.
-public struct Plan: Sendable, Codable, Equatable {
+public struct Plan: Sendable, Equatable {
     /// Version of this format; readers refuse others.
     public static let currentVersion = 1
 
@@ -32,8 +32,8 @@ public struct Plan: Sendable, Codable, Equatable {
 }
 
 /// A device as the plan names it.
-public struct PlannedDevice: Sendable, Codable, Equatable {
-    public enum Kind: String, Sendable, Codable {
+public struct PlannedDevice: Sendable, Equatable {
+    public enum Kind: String, Sendable {
         case cpu
         case gpu
     }
@@ -56,8 +56,8 @@ public struct PlannedDevice: Sendable, Codable, Equatable {
 }
 
 /// A memory as the plan names it.
-public struct PlannedMemory: Sendable, Codable, Equatable {
-    public enum Kind: String, Sendable, Codable {
+public struct PlannedMemory: Sendable, Equatable {
+    public enum Kind: String, Sendable {
         case host
         case gpu
         case disk
@@ -80,7 +80,7 @@ public struct PlannedMemory: Sendable, Codable, Equatable {
 }
 
 /// A chain of stages that holds the whole model.
-public struct Replica: Sendable, Codable, Equatable {
+public struct Replica: Sendable, Equatable {
     /// In pipeline order.
     public var stages: [Stage]
     public var block: BlockGeometry
@@ -94,32 +94,8 @@ public struct Replica: Sendable, Codable, Equatable {
     }
 }
 
-/// Sequences that share one pass over streamed weights: `microBatchCount` micro-batches of `microBatchSize` sequences (FlexGen's block).
-public struct BlockGeometry: Sendable, Codable, Equatable {
-    public var microBatchSize: Int
-    public var microBatchCount: Int
-
-    public static let single = BlockGeometry(microBatchSize: 1, microBatchCount: 1)
-
-    public init(microBatchSize: Int, microBatchCount: Int) {
-        self.microBatchSize = microBatchSize
-        self.microBatchCount = microBatchCount
-    }
-}
-
-/// The slices (token counts, in order) of prompts up to `promptTokens` long (HPipe's token slices).
-public struct SliceTable: Sendable, Codable, Equatable {
-    public var promptTokens: Int
-    public var slices: [Int]
-
-    public init(promptTokens: Int, slices: [Int]) {
-        self.promptTokens = promptTokens
-        self.slices = slices
-    }
-}
-
 /// Consecutive layers on one machine, shared by one or more of its devices. The first may lack its attention and the last its feed-forward (`Stage+Modules.swift`).
-public struct Stage: Sendable, Codable, Equatable {
+public struct Stage: Sendable, Equatable {
     public var machine: MachineID
     /// First layer and one past the last.
     public var layers: Range<Int>
@@ -149,7 +125,7 @@ public struct Stage: Sendable, Codable, Equatable {
 }
 
 /// A weight-bearing part of the model.
-public enum Module: Sendable, Codable, Equatable, Hashable {
+public enum Module: Sendable, Equatable, Hashable {
     /// Unit: vocabulary rows.
     case embedding
     /// Unit: KV-head groups of the layer (a KV head with its query heads and its part of the output matrix).
@@ -161,7 +137,7 @@ public enum Module: Sendable, Codable, Equatable, Hashable {
 }
 
 /// The shards of one module; together they cover it exactly once.
-public struct ModulePlacement: Sendable, Codable, Equatable {
+public struct ModulePlacement: Sendable, Equatable {
     public var module: Module
     public var shards: [Shard]
 
@@ -172,7 +148,7 @@ public struct ModulePlacement: Sendable, Codable, Equatable {
 }
 
 /// A range of a module in one memory, and who multiplies it.
-public struct Shard: Sendable, Codable, Equatable {
+public struct Shard: Sendable, Equatable {
     /// In the module's natural unit.
     public var range: Range<Int>
     public var home: MemoryID
@@ -181,7 +157,7 @@ public struct Shard: Sendable, Codable, Equatable {
     /// Ascending by `fromTokens`, the first entry 1: from so many tokens in a step on, this device computes.
     public var computers: [Computer]
 
-    public struct Computer: Sendable, Codable, Equatable {
+    public struct Computer: Sendable, Equatable {
         public var fromTokens: Int
         public var device: DeviceID
 
@@ -200,7 +176,7 @@ public struct Shard: Sendable, Codable, Equatable {
 }
 
 /// How keys and values are stored.
-public enum KeyValueFormat: String, Sendable, Codable, CaseIterable {
+public enum KeyValueFormat: String, Sendable, CaseIterable {
     case f16
     /// 8-bit with one scale per head and token.
     case q8
@@ -209,7 +185,7 @@ public enum KeyValueFormat: String, Sendable, Codable, CaseIterable {
 }
 
 /// Which KV heads, or which fraction of the sequences, live in which memory; attention runs on `device`.
-public struct KeyValueShare: Sendable, Codable, Equatable {
+public struct KeyValueShare: Sendable, Equatable {
     /// KV heads of each layer of the stage.
     public var heads: Range<Int>
     /// Fraction of the sequences, in (0, 1].
@@ -237,7 +213,7 @@ public struct KeyValueShare: Sendable, Codable, Equatable {
 }
 
 /// What the cost model says of a plan. Seconds, bytes, tokens per second.
-public struct Prediction: Sendable, Codable, Equatable {
+public struct Prediction: Sendable, Equatable {
     public var throughputTokensPerSecond: Double?
     public var timeToFirstTokenSeconds: Double?
     public var timePerOutputTokenSeconds: Double?
@@ -247,7 +223,7 @@ public struct Prediction: Sendable, Codable, Equatable {
     public var decodeSeconds: [String: Double]
     public var memory: [MemoryUse]
 
-    public struct MemoryUse: Sendable, Codable, Equatable {
+    public struct MemoryUse: Sendable, Equatable {
         public var memory: MemoryID
         public var bytes: Int
         public var capacity: Int?

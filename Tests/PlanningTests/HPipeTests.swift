@@ -228,8 +228,8 @@ struct HPipeTests {
         for _ in 0..<300 {
             let slices = (0..<1 + random.below(8)).map { _ in 32 * (1 + random.below(6)) }
             let table = SliceTable(promptTokens: slices.reduce(0, +), slices: slices)
-            #expect(table.cut(table.promptTokens) == slices && table.cut(0).isEmpty)
-            let tokens = 1 + random.below(table.promptTokens), cut = table.cut(tokens)
+            #expect([table].slices(ofPrompt: table.promptTokens) == slices && [table].slices(ofPrompt: 0).isEmpty)
+            let tokens = 1 + random.below(table.promptTokens), cut = [table].slices(ofPrompt: tokens)
             #expect(cut.reduce(0, +) == tokens && cut.allSatisfy { $0 > 0 } && cut.dropLast().allSatisfy { $0 % 32 == 0 })
             #expect(cut.count <= slices.count)
         }

@@ -26,10 +26,10 @@ public final class PerplexityMeter {
             throw GenerationError.invalidToken(id: Int(token), position: position, vocabularySize: executor.vocabularySize)
         }
         // The last token is only judged, never run.
-        let limits = SchedulerLimits(
-            blockTokens: executor.keyValueBlockTokens, blockCount: executor.blockCount, stepTokens: executor.maximumStepTokens,
-            stepLogits: executor.maximumLogits, sequences: 1, sharesPrefixes: false)
-        var scheduler = Scheduler(limits: limits)
+        let schedule = ReplicaSchedule(
+            blockTokens: executor.keyValueBlockTokens, pools: [executor.blockCount], sequences: 1, stepTokens: executor.maximumStepTokens,
+            stepLogits: executor.maximumLogits, sharesPrefixes: false)
+        var scheduler = Scheduler(schedule: schedule)
         let id = try scheduler.submit(SequenceRequest(prompt: Array(window.dropLast()), maximumTokens: 0, logitsFrom: first - 1))
         while scheduler.next() {
             try executor.run(scheduler.step)

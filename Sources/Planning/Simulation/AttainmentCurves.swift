@@ -78,7 +78,7 @@ public struct AttainmentCurves: Sendable {
         var rate = 0.0
         for replica in plan.plan.replicas {
             let model = try ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
-            let sequences = SimulatedReplica.limits(model, workload: problem.workload).sequences
+            let sequences = SimulatedReplica.schedule(model, workload: problem.workload).sequences
             rate += ReplicaSpeed(model, workload: problem.workload, mostSequences: sequences).bestRate(promptTokens: problem.workload.meanPrompt)
         }
         return rate

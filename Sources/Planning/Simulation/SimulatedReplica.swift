@@ -59,28 +59,27 @@ struct SimulatedReplica {
         self.plan = plan
         self.model = model
         self.readyAt = readyAt
-        let limits = Self.limits(model, workload: workload)
-        scheduler = Scheduler(limits: limits)
-        sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || Self.sharedBatches(model, groups: limits.decodeGroups) > 1)
-        speed = ReplicaSpeed(model, workload: workload, mostSequences: limits.sequences)
+        let schedule = Self.schedule(model, workload: workload)
+        scheduler = Scheduler(schedule: schedule, describesSteps: false)
+        sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || Self.sharedBatches(model, groups: schedule.decodeGroups) > 1)
+        speed = ReplicaSpeed(model, workload: workload, mostSequences: schedule.sequences)
         decodeTimes = model.stages.map { DecodeTimes($0) }
         stages = model.stages.map { StageState(busy: Array(repeating: 0, count: $0.devices.count)) }
     }
 
-    /// Tokens per KV block.
-    static let blockTokens = 16
+    static let blockTokens = ReplicaSchedule.keyValueBlockTokens
     /// Bounds the simulator's own memory: 67 million tokens.
     static let mostBlocks = 1 << 22
     /// Most sequences of a replica whose plan does not ask for more, as `QueueModel` has it.
     static let mostSequences = 256
 
-    /// The engine's limits for a plan's replica.
+    /// The schedule of a plan's replica.
     ///
     /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the whole block. In a
     /// pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around, and prompts are cut about as
     /// fine as the devices multiply well: nothing overtakes, so a step that takes much longer than the others holds up at every stage all that follows, more
     /// prompts come meanwhile, and the next step is as long.
-    static func limits(_ model: ReplicaModel, workload: Workload) -> SchedulerLimits {
+    static func schedule(_ model: ReplicaModel, workload: Workload) -> ReplicaSchedule {
         let context = max(1, workload.contextTokens)
         let microBatch = min(max(1, model.block.microBatchSize), 1 << 16)
         let planned = microBatch * min(max(1, model.block.microBatchCount), 1 << 12)
@@ -112,11 +111,11 @@ struct SimulatedReplica {
         } else if model.block.microBatchCount > 1 {
             stepTokens = max(stepTokens, planned * meanPrompt)
         }
-        return SchedulerLimits(
-            blockTokens: blockTokens, blockCount: blocks, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
-            sequences: sequences, sharesPrefixes: false, describesSteps: false, stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts,
-            admitsInBlocks: model.stages.count > 1 && sharedBatches(model, groups: groups) > 1 && workload.batch != nil,
-            sliceTables: model.sliceTables)
+        return ReplicaSchedule(
+            blockTokens: blockTokens, pools: [blocks], sequences: sequences, stepTokens: max(stepTokens, (sequences + groups - 1) / groups),
+            stepLogits: sequences, stepPrompts: prompts, sliceTables: model.sliceTables, stepsInFlight: inFlight, decodeGroups: groups,
+            admitsInBlocks: model.stages.count > 1 && sharedBatches(model, groups: groups) > 1 && workload.batch != nil, sharesPrefixes: false,
+            block: model.block)
     }
 
     /// Into how many steps a pipeline divides its sequences: one for each stage and micro-batch; fewer where stages stream weights and every step more is another
@@ -159,7 +158,7 @@ struct SimulatedReplica {
     @inline(__always) var waitingCount: Int { queue.count - head + scheduler.waitingCount }
     var runningCount: Int { scheduler.runningCount }
     /// Whether a request of so many tokens can ever run here.
-    @inline(__always) func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.limits.capacityTokens }
+    @inline(__always) func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.schedule.capacityTokens }
 
     /// Seconds until a request that comes now is expected to end.
     func expectedSeconds(promptTokens: Int, at now: Double) -> Double {
@@ -188,7 +187,7 @@ struct SimulatedReplica {
         guard isAlive, now >= readyAt, now >= stages[0].free else { return nil }
         feed(table)
         guard scheduler.next() else { return nil }
-        peakBlocks = max(peakBlocks, scheduler.pool.heldCount)
+        peakBlocks = max(peakBlocks, scheduler.heldBlocks)
         steps += 1
         var load = StepLoad(tokens: 0, sequences: 0, cached: 0, pairs: 0, logits: 0)
         let count = scheduler.shares.count
@@ -255,7 +254,7 @@ struct SimulatedReplica {
         }
     }
 
-    var heldBlocks: Int { scheduler.pool.heldCount }
+    var heldBlocks: Int { scheduler.heldBlocks }
 
     /// Its devices are gone, or work for another replica.
     mutating func end() {
@@ -266,7 +265,7 @@ struct SimulatedReplica {
 
     /// Gives the scheduler as many waiting requests as one step can start.
     private mutating func feed(_ table: RequestTable) {
-        while head < queue.count, unstartedTokens < scheduler.limits.stepTokens, scheduler.waitingCount < scheduler.limits.sequences {
+        while head < queue.count, unstartedTokens < scheduler.schedule.stepTokens, scheduler.waitingCount < scheduler.schedule.sequences {
             let request = queue[head]
             head += 1
             let prompt = [Int32](repeating: 0, count: table.contextTokens(request))
