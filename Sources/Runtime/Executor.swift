@@ -9,7 +9,7 @@ public import Plans
 /// Greedy results do not depend on batch company, slicing or thread count.
 public final class Executor {
     /// Tokens per KV block. Block i of a sequence holds positions `i * blockTokens ..< (i + 1) * blockTokens`.
-    public static let blockTokens = 64
+    public static let blockTokens = ReplicaSchedule.keyValueBlockTokens
 
     public struct Options: Sendable {
         /// Most tokens one step may bring (all entries together).
@@ -63,7 +63,7 @@ public final class Executor {
         self.cpu = cpu
         self.checkpoint = checkpoint
         vocabularySize = model.vocabularySize
-        blockCount = max(1, (stage.keyValueTokens + Self.blockTokens - 1) / Self.blockTokens)
+        blockCount = max(1, stage.keyValueBlocks)
         let linears = model.linears
         weights = try Weights(checkpoint: checkpoint, cpu: cpu, linears: linears, progress: progress)
         cache = try KeyValueCache(model: model, format: stage.keyValueFormat, blockCount: blockCount)

@@ -5,7 +5,7 @@ import Plans
 struct ResidentStage {
     var threads: Int
     var keyValueFormat: KeyValueFormat
-    var keyValueTokens: Int
+    var keyValueBlocks: Int
 
     init(plan: Plan, model: ModelSpec) throws {
         guard plan.version == Plan.currentVersion else { throw RuntimeError.unsupported("plan version \(plan.version)") }
@@ -39,11 +39,13 @@ struct ResidentStage {
             guard next == units else { throw RuntimeError.invalidPlan("the shards of \(placement.module) cover \(next) of \(units) units") }
         }
         if let missing = expected.keys.first { throw RuntimeError.invalidPlan("module \(missing) is placed nowhere") }
-        guard let share = stage.keyValue.first, stage.keyValue.count == 1, host.contains(share.memory), share.device == device.id else {
-            throw RuntimeError.unsupported("a KV cache that is divided or outside host memory")
+        guard let share = stage.keyValue.first, replica.schedule.pools.count == 1,
+            stage.keyValue.allSatisfy({ host.contains($0.memory) && $0.format == share.format && $0.computers.allSatisfy { $0.device == device.id } })
+        else {
+            throw RuntimeError.unsupported("a KV cache that is divided, outside host memory or in several formats")
         }
         threads = device.threads ?? 1
         keyValueFormat = share.format
-        keyValueTokens = share.capacityTokens
+        keyValueBlocks = replica.schedule.pools[0]
     }
 }

@@ -113,8 +113,7 @@ extension SimulationTests {
             #expect(replica.peakBlocks <= replica.blockCount)
             #expect(report.trace.samples.allSatisfy { $0.replica != number || Int($0.blocks) <= replica.blockCount })
             #expect(replica.occupied.allSatisfy { $0 >= 0 && $0 <= 1 })
-            let model = try ReplicaModel(made.plan.plan.replicas[number], hardware: made.problem.hardware, shape: made.problem.shape)
-            let schedule = SimulatedReplica.schedule(model, workload: made.problem.workload)
+            let schedule = made.plan.plan.replicas[number].schedule
             try self.checkSpans(report.trace.spans.filter { $0.replica == number }, stages: layers.count, schedule: schedule)
         }
         #expect(report.utilisation.allSatisfy { $0.share >= 0 && $0.share <= 1 })

@@ -111,11 +111,13 @@ public struct ReplicaSchedule: Sendable, Equatable {
         return result
     }
 
-    /// The same with prompts cut by other tables.
-    public func cutting(by tables: [SliceTable]) -> ReplicaSchedule {
+    /// The same with other pools, or with prompts cut by other tables.
+    public func with(pools: [Int]? = nil, sliceTables: [SliceTable]? = nil) -> ReplicaSchedule {
         ReplicaSchedule(
-            blockTokens: blockTokens, pools: pools, sequences: sequences, stepTokens: stepTokens, stepLogits: stepLogits, stepPrompts: stepPrompts,
-            sliceTokens: sliceTokens, sliceTables: tables, stepsInFlight: stepsInFlight, decodeGroups: decodeGroups, admitsInBlocks: admitsInBlocks,
+            blockTokens: blockTokens, pools: pools ?? self.pools, sequences: sequences, stepTokens: stepTokens, stepLogits: stepLogits,
+            stepPrompts: stepPrompts,
+            sliceTokens: sliceTokens, sliceTables: sliceTables ?? self.sliceTables, stepsInFlight: stepsInFlight, decodeGroups: decodeGroups,
+            admitsInBlocks: admitsInBlocks,
             sharesPrefixes: sharesPrefixes, block: block)
     }
 }
