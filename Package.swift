@@ -71,7 +71,7 @@ let package = Package(
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
         tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
         tests("Profiling", ["Profiling", "Planning", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
-        tests("Runtime", ["CAllocationCounter", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
+        tests("Runtime", ["CAllocationCounter", "CKernels", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
         tests("Motley", ["motley", "JSON"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Engine", ["CAllocationCounter", "Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),

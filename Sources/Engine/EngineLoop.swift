@@ -16,10 +16,9 @@ final class EngineLoop {
     init(executor: any StepExecutor, options: EngineOptions) {
         self.executor = executor
         sampler = Sampler(vocabularySize: executor.vocabularySize)
-        let schedule = ReplicaSchedule(
-            blockTokens: executor.keyValueBlockTokens, pools: [executor.blockCount], sequences: options.sequences,
-            stepTokens: min(options.stepTokens ?? .max, executor.maximumStepTokens), stepLogits: executor.maximumLogits,
-            sliceTokens: options.sliceTokens, sharesPrefixes: options.sharesPrefixes)
+        let schedule = executor.schedule.limited(
+            sequences: options.sequences, stepTokens: min(options.stepTokens ?? .max, executor.maximumStepTokens),
+            stepLogits: executor.maximumLogits, sliceTokens: options.sliceTokens, sharesPrefixes: options.sharesPrefixes)
         scheduler = Scheduler(schedule: schedule)
         contextLength = min(options.contextLength, schedule.capacityTokens)
         modelContextLength = max(options.modelContextLength, contextLength)

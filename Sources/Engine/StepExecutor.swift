@@ -5,6 +5,8 @@ public import Runtime
 public protocol StepExecutor: AnyObject {
     /// Tokens per KV block.
     var keyValueBlockTokens: Int { get }
+    /// How it is driven: its plan's.
+    var schedule: ReplicaSchedule { get }
     var blockCount: Int { get }
     var vocabularySize: Int { get }
     var maximumStepTokens: Int { get }
@@ -14,7 +16,16 @@ public protocol StepExecutor: AnyObject {
     func logits(row: Int) -> UnsafeBufferPointer<Float>
 }
 
+extension StepExecutor {
+    /// Of an executor without a plan: one step at a time, as much as it takes.
+    public var schedule: ReplicaSchedule {
+        ReplicaSchedule(
+            blockTokens: keyValueBlockTokens, pools: [blockCount], sequences: maximumLogits, stepTokens: maximumStepTokens, stepLogits: maximumLogits)
+    }
+}
+
 extension Executor: StepExecutor {
+    public var schedule: ReplicaSchedule { plan.replicas[0].schedule }
     public var keyValueBlockTokens: Int { Executor.blockTokens }
     public var maximumStepTokens: Int { options.maximumStepTokens }
     public var maximumLogits: Int { options.maximumLogits }

@@ -94,8 +94,8 @@ public final class Executor {
 
     /// Bytes the KV cache of `tokens` tokens takes under `format`, before anything is allocated; Int.max where it overflows.
     public static func keyValueBytes(model: ModelSpec, format: KeyValueFormat, tokens: Int) -> Int {
-        guard let kernel = try? KeyValueCache.kernelFormat(format) else { return Int.max }
-        return KeyValueCache.byteCount(model: model, format: kernel, blocks: tokens / blockTokens + (tokens % blockTokens == 0 ? 0 : 1))
+        guard (try? KeyValueCache.kernelFormat(format)) != nil else { return Int.max }
+        return KeyValueCache.byteCount(model: model, format: format, blocks: tokens / blockTokens + (tokens % blockTokens == 0 ? 0 : 1))
     }
 
     /// Bytes of packed weights the model takes, before anything is allocated; Int.max where it overflows.

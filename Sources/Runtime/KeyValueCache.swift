@@ -20,14 +20,14 @@ final class KeyValueCache {
     init(model: ModelSpec, format: KeyValueFormat, blockCount: Int) throws {
         self.format = try Self.kernelFormat(format)
         self.blockCount = blockCount
-        byteCount = Self.byteCount(model: model, format: self.format, blocks: blockCount)
+        byteCount = Self.byteCount(model: model, format: format, blocks: blockCount)
         guard let buffer = HostBuffer(byteCount: byteCount) else {
             throw RuntimeError.outOfMemory(what: "the KV cache", needed: byteCount, available: 0)
         }
         self.buffer = buffer
         var base: UnsafeMutablePointer<UInt8> = buffer.pointer()
         for layer in model.layers {
-            let head = Int(mk_kv_block_bytes(self.format, Int64(layer.attention.headSize)))
+            let head = format.blockBytes(headSize: layer.attention.headSize)
             let block = head * layer.attention.keyValueHeadCount
             layers.append(Layer(base: base, blockStride: block, headStride: head))
             base += block * blockCount
@@ -42,10 +42,10 @@ final class KeyValueCache {
         }
     }
 
-    static func byteCount(model: ModelSpec, format: mk_kv_format, blocks: Int) -> Int {
+    static func byteCount(model: ModelSpec, format: KeyValueFormat, blocks: Int) -> Int {
         var perBlock = 0
         for layer in model.layers {
-            perBlock &+= Int(mk_kv_block_bytes(format, Int64(layer.attention.headSize))) &* layer.attention.keyValueHeadCount
+            perBlock &+= format.blockBytes(headSize: layer.attention.headSize) &* layer.attention.keyValueHeadCount
         }
         let (bytes, overflow) = perBlock.multipliedReportingOverflow(by: blocks)
         return overflow ? Int.max : bytes

@@ -49,7 +49,8 @@ public final class Model: Sendable {
         let blocks = (options.contextLength + Executor.blockTokens - 1) / Executor.blockTokens
         return Plan.resident(
             model: spec, fingerprint: String(checkpoint.fingerprint(), radix: 16), threads: options.threads, keyValueFormat: options.keyValueFormat,
-            keyValueTokens: blocks * Executor.blockTokens * options.sequences)
+            keyValueTokens: blocks * Executor.blockTokens * options.sequences, stepTokens: options.stepTokens,
+            stepLogits: options.stepLogits)
     }
 
     /// Refuses options that mean nothing and models that do not fit, before any work.

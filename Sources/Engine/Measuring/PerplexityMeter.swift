@@ -26,9 +26,8 @@ public final class PerplexityMeter {
             throw GenerationError.invalidToken(id: Int(token), position: position, vocabularySize: executor.vocabularySize)
         }
         // The last token is only judged, never run.
-        let schedule = ReplicaSchedule(
-            blockTokens: executor.keyValueBlockTokens, pools: [executor.blockCount], sequences: 1, stepTokens: executor.maximumStepTokens,
-            stepLogits: executor.maximumLogits, sharesPrefixes: false)
+        let schedule = executor.schedule.limited(
+            sequences: 1, stepTokens: executor.maximumStepTokens, stepLogits: executor.maximumLogits, sharesPrefixes: false)
         var scheduler = Scheduler(schedule: schedule)
         let id = try scheduler.submit(SequenceRequest(prompt: Array(window.dropLast()), maximumTokens: 0, logitsFrom: first - 1))
         while scheduler.next() {

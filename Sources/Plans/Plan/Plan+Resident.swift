@@ -12,7 +12,7 @@ extension Plan {
     ///   - sliceTokens: of one prompt in one step at most; nil: a whole step.
     ///   - sharesPrefixes: whether prompts that begin alike share KV blocks.
     public static func resident(
-        model: ModelSpec, fingerprint: String = "", threads: Int, keyValueFormat: KeyValueFormat = .f16, keyValueTokens: Int, sequences: Int = 64,
+        model: ModelSpec, fingerprint: String = "", threads: Int, keyValueFormat: KeyValueFormat = .f16, keyValueTokens: Int, sequences: Int = 256,
         stepTokens: Int = 512, stepLogits: Int = 256, sliceTokens: Int? = nil, sharesPrefixes: Bool = true
     ) -> Plan {
         let machine = MachineID(0), device = DeviceID(0), host = MemoryID(0)

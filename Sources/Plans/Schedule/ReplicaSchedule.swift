@@ -111,6 +111,17 @@ public struct ReplicaSchedule: Sendable, Equatable {
         return result
     }
 
+    /// The same for an executor or a user that allows less; nil: what it has.
+    public func limited(
+        sequences: Int? = nil, stepTokens: Int? = nil, stepLogits: Int? = nil, sliceTokens: Int? = nil, sharesPrefixes: Bool = true
+    ) -> ReplicaSchedule {
+        ReplicaSchedule(
+            blockTokens: blockTokens, pools: pools, sequences: min(self.sequences, sequences ?? .max),
+            stepTokens: min(self.stepTokens, stepTokens ?? .max), stepLogits: min(self.stepLogits, stepLogits ?? .max), stepPrompts: stepPrompts,
+            sliceTokens: min(self.sliceTokens, sliceTokens ?? .max), sliceTables: sliceTables, stepsInFlight: stepsInFlight,
+            decodeGroups: decodeGroups, admitsInBlocks: admitsInBlocks, sharesPrefixes: self.sharesPrefixes && sharesPrefixes, block: block)
+    }
+
     /// The same with other pools, or with prompts cut by other tables.
     public func with(pools: [Int]? = nil, sliceTables: [SliceTable]? = nil) -> ReplicaSchedule {
         ReplicaSchedule(
