@@ -21,13 +21,11 @@ final class EngineLoop {
         self.executor = executor
         sampler = Sampler(vocabularySize: executor.vocabularySize)
         steps = StepsInFlight(executor: executor)
-        let limits = SchedulerLimits(
-            blockTokens: executor.keyValueBlockTokens, blockCount: executor.blockCount,
-            stepTokens: min(options.stepTokens ?? .max, executor.maximumStepTokens), stepLogits: executor.maximumLogits,
-            sequences: options.sequences, sliceTokens: options.sliceTokens, sharesPrefixes: options.sharesPrefixes,
-            stepsInFlight: min(options.stepsInFlight ?? .max, executor.stepsInFlight))
-        scheduler = Scheduler(limits: limits)
-        contextLength = min(options.contextLength, limits.capacityTokens)
+        let schedule = executor.schedule.limited(
+            sequences: options.sequences, stepTokens: options.stepTokens, sliceTokens: options.sliceTokens, stepsInFlight: options.stepsInFlight,
+            sharesPrefixes: options.sharesPrefixes)
+        scheduler = Scheduler(schedule: schedule)
+        contextLength = min(options.contextLength, schedule.capacityTokens)
         modelContextLength = max(options.modelContextLength, contextLength)
     }
 

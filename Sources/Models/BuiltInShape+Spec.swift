@@ -49,6 +49,7 @@ extension ModelShape {
             name: spec.name ?? spec.architecture, vocabularySize: spec.vocabularySize, contextLength: spec.contextLength, hiddenSize: spec.hiddenSize,
             runs: runs, embeddingElements: embedding, outputElements: output, tied: tied, finalNormElements: norm, format: format,
             bytesPerElement: elements > 0 ? bytes / Double(elements) : nil)
+        storedFormats = multiplied.keys.sorted { $0.rawValue < $1.rawValue }
         let all = multiplied.values.reduce(0) { $0 &+ $1 }
         if multiplied.count > 1, all > 0 {
             formats = multiplied.sorted { $0.key.rawValue < $1.key.rawValue }.map {

@@ -23,6 +23,14 @@ public struct ModelShape: Sendable, Equatable {
     public var bytesPerElement: Double
     /// What a checkpoint that mixes formats stores its multiplied matrices in, shares adding up to 1; empty: all in `format`.
     public var formats: [FormatShare] = []
+    /// What its multiplied matrices are stored in, where that is known one by one; empty: as `formats` and `format` say.
+    public var storedFormats: [TensorFormat] = []
+
+    /// Formats of the multiplied matrices: they decide where these may be cut (`CutGrain`).
+    public var matrixFormats: [TensorFormat] {
+        if !storedFormats.isEmpty { return storedFormats }
+        return formats.isEmpty ? [format] : formats.map(\.format)
+    }
 
     public struct FormatShare: Sendable, Equatable {
         public var format: TensorFormat
@@ -90,6 +98,7 @@ public struct ModelShape: Sendable, Equatable {
         shape.format = format
         shape.bytesPerElement = format.bytesPerElement
         shape.formats = []
+        shape.storedFormats = []
         return shape
     }
 }

@@ -11,7 +11,7 @@ struct AutoStrategy {
 
     func search(warm: Evaluation?) -> [Evaluation] {
         var found: [Evaluation] = [], contenders: [Int] = []
-        // The same that each strategy would have played step by step, so that none can be better alone.
+        // The same that each strategy would have simulated step by step, so that none can be better alone.
         func add(_ more: [Evaluation], _ count: Int) {
             contenders.append(contentsOf: found.count..<found.count + min(count, more.count))
             found += more
@@ -43,7 +43,7 @@ struct AutoStrategy {
         }
         own += Strategy.ranked(found + own).prefix(isShort ? 2 : 6).flatMap(flowing)
         add(Strategy.ranked(own), Strategy.auto.contenders(warm != nil, of: own))
-        return problem.playing.settled(found, contenders: contenders)
+        return problem.simulating.decided(found, contenders: contenders)
     }
 
     /// Up to so many GPUs every strategy is searched even where a plan to start from is given.
@@ -131,19 +131,20 @@ struct AutoStrategy {
         }
         if problem.objective == .timeToFirstToken || problem.workload.batch == nil {
             var plan = evaluation.plan
-            for index in plan.replicas.indices.prefix(8) where plan.replicas[index].sliceTables.isEmpty {
-                plan.replicas[index].sliceTables = problem.sliceTables(plan, replica: index)
+            for index in plan.replicas.indices.prefix(8) where plan.replicas[index].schedule.sliceTables.isEmpty {
+                let tables = problem.sliceTables(plan, replica: index)
+                if !tables.isEmpty { plan = problem.changed(plan, replica: index, sliceTables: tables) }
             }
             if plan.replicas != evaluation.plan.replicas { note(plan, "prompts in slices") }
         }
         if problem.objective == .timeToFirstToken || problem.objective == .latency {
             for replica in evaluation.plan.replicas.indices.prefix(1) {
-                let sequences = evaluation.plan.replicas[replica].block.microBatchSize * evaluation.plan.replicas[replica].block.microBatchCount
+                let schedule = evaluation.plan.replicas[replica].schedule, sequences = schedule.block.sequences
                 for count in [2, 3, 4, 6, 8, 12, 16] where count <= sequences && sequences % count == 0 {
-                    for sliced in [true, false] where sliced || !evaluation.plan.replicas[replica].sliceTables.isEmpty {
-                        var plan = evaluation.plan
-                        plan.replicas[replica].block = BlockGeometry(microBatchSize: sequences / count, microBatchCount: count)
-                        if !sliced { plan.replicas[replica].sliceTables = [] }
+                    for sliced in [true, false] where sliced || !schedule.sliceTables.isEmpty {
+                        let plan = problem.changed(
+                            evaluation.plan, replica: replica,
+                            block: BlockGeometry(microBatchSize: sequences / count, microBatchCount: count), sliceTables: sliced ? nil : [])
                         note(plan, "\(count) micro-batches")
                     }
                 }

@@ -12,7 +12,7 @@ struct DevicePin {
     func violation(_ replicas: [ReplicaLayout], _ hardware: Hardware) -> String? {
         let home = hardware.devices[device].memory
         for span in replicas.lazy.flatMap({ $0.stages.lazy.flatMap(\.spans) }) where span.layers.overlaps(Range(layers)) {
-            for shard in span.attention + span.feedForward {
+            for shard in span.placement.shards {
                 if shard.home.rawValue == home, shard.computers.allSatisfy({ $0.device.rawValue == device }) { continue }
                 return "\"pin \(text)\" is not kept in layer \(max(span.layers.lowerBound, layers.lowerBound))"
             }

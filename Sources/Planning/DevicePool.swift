@@ -1,3 +1,5 @@
+import Plans
+
 /// Devices of one kind in one machine: interchangeable.
 struct DevicePool: Sendable {
     var machine: Int
@@ -11,7 +13,7 @@ struct DevicePool: Sendable {
             let own = hardware.devices[device]
             let found = pools.firstIndex { pool in
                 let other = hardware.devices[pool.devices[0]]
-                return pool.machine == own.machine && other.profile == own.profile
+                return pool.machine == own.machine && other.profile.isLike(own.profile)
                     && hardware.memories[other.memory].capacity == hardware.memories[own.memory].capacity
             }
             if let found {

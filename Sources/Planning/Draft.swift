@@ -8,11 +8,11 @@ struct PartDraft: Equatable {
     /// Memory and device, as the hardware numbers them.
     var home: Int
     var device: Int
-    /// Other devices from so many tokens in a step on, ascending.
-    var later: [Shard.Computer]
+    /// Other devices from so many tokens of a micro-batch on, ascending.
+    var later: [Computer]
     var format: TensorFormat?
 
-    init(_ share: Double, home: Int, device: Int, later: [Shard.Computer] = [], format: TensorFormat? = nil) {
+    init(_ share: Double, home: Int, device: Int, later: [Computer] = [], format: TensorFormat? = nil) {
         self.share = share
         self.home = home
         self.device = device
@@ -20,8 +20,8 @@ struct PartDraft: Equatable {
         self.format = format
     }
 
-    var computers: [Shard.Computer] {
-        var result = [Shard.Computer(device: DeviceID(device))]
+    var computers: [Computer] {
+        var result = [Computer(device: DeviceID(device))]
         for next in later where next.device != result[result.count - 1].device { result.append(next) }
         return result
     }
@@ -30,6 +30,8 @@ struct PartDraft: Equatable {
 struct LayerDraft: Equatable {
     var attention: [PartDraft]
     var feedForward: [PartDraft]
+    /// What experts share; nil: with attention's first part, or with the first experts where attention is in the stage before.
+    var shared: PartDraft?
 }
 
 /// Keys and values: a share of the heads (as attention's parts are) or of the sequences.
@@ -38,10 +40,13 @@ struct KeyValueDraft {
     var bySequence = false
     var memory: Int
     var device: Int
-    var bulk: (fromTokens: Int, device: Int)?
+    /// Another device that attends from so many tokens of a micro-batch on: a long prompt's, before its keys and values leave the GPU.
+    var later: (fromTokens: Int, device: Int)?
 
-    var computer: Shard.Computer? {
-        bulk.flatMap { $0.device == device ? nil : Shard.Computer(fromTokens: $0.fromTokens, device: DeviceID($0.device)) }
+    var computers: [Computer] {
+        let first = Computer(device: DeviceID(device))
+        guard let later, later.device != device, later.fromTokens > 1 else { return [first] }
+        return [first, Computer(fromTokens: later.fromTokens, device: DeviceID(later.device))]
     }
 }
 
@@ -54,7 +59,8 @@ struct StageDraft {
     var embeddingHome: Int
     var keyValue: [KeyValueDraft]
     var hidden: Int
-    var window = 0
+    /// Bytes of staging memory of each device that multiplies weights which are elsewhere.
+    var window = OffloadSetting.window
     /// The first layer's attention is in the stage before; the last layer's feed-forward is in the stage after.
     var startsAtFeedForward = false
     var endsAfterAttention = false

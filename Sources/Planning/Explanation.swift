@@ -54,22 +54,22 @@ public struct Explanation {
     var placement: String {
         var rows = [["where", "device", "layers", "attention", "feed-forward", "from", "KV"]]
         for (number, replica) in result.best.plan.replicas.enumerated() {
-            let block = replica.block
+            let block = replica.schedule.block
             for (index, stage) in replica.stages.enumerated() {
                 let name = "replica \(number) stage \(index)"
-                for (line, row) in describe(stage).enumerated() { rows.append([line == 0 ? name : ""] + row) }
+                for (line, row) in describe(stage, replica.schedule).enumerated() { rows.append([line == 0 ? name : ""] + row) }
             }
             if block.microBatchSize * block.microBatchCount > 1 {
                 rows.append(["  block", "\(block.microBatchSize) sequences x \(block.microBatchCount)"])
             }
-            for table in replica.sliceTables where table.slices.count > 1 {
+            for table in replica.schedule.sliceTables where table.slices.count > 1 {
                 rows.append(["  slices of \(table.promptTokens)", table.slices.map(String.init).joined(separator: " ")])
             }
         }
         return Text.table(rows, indent: "")
     }
 
-    private func describe(_ stage: Stage) -> [[String]] {
+    private func describe(_ stage: Stage, _ schedule: ReplicaSchedule) -> [[String]] {
         struct Line {
             var attention = 0.0, feedForward = 0.0, keyValue = 0.0
             var homes: [String: Double] = [:]
@@ -81,7 +81,7 @@ public struct Explanation {
             switch placement.module {
             case .attention(let layer): units = Double(problem.shape.layer(layer).attention.keyValueHeadCount) * attentionLayers
             case .feedForward(let layer): units = Double(problem.shape.layer(layer).feedForward.units) * feedForwardLayers
-            case .embedding, .output: continue
+            case .embedding, .output, .shared: continue
             }
             for shard in placement.shards {
                 guard let device = shard.computers.first?.device.rawValue else { continue }
@@ -95,8 +95,9 @@ public struct Explanation {
             }
         }
         for share in stage.keyValue {
-            let heads = Double(problem.shape.layer(stage.layers.lowerBound).attention.keyValueHeadCount)
-            lines[share.device.rawValue, default: Line()].keyValue += Double(share.heads.count) / heads * share.sequences
+            guard let device = share.computers.first?.device.rawValue else { continue }
+            let layers = Double(share.layers.count) / attentionLayers
+            lines[device, default: Line()].keyValue += layers * share.part(of: problem.shape, schedule)
         }
         return lines.sorted { $0.key < $1.key }.map { device, line in
             let all = max(1e-12, line.homes.values.reduce(0, +))
@@ -137,7 +138,7 @@ public struct Explanation {
         guard let replica = result.best.plan.replicas.first,
             let model = try? ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
         else { return "" }
-        let sequences = Double(max(1, replica.block.microBatchSize) * max(1, replica.block.microBatchCount))
+        let sequences = Double(replica.schedule.block.sequences)
         return loads(replica).map { name, load in
             let resources = model.resources(load).sorted { ($0.value, $1.key) > ($1.value, $0.key) }
             var rows: [[String]] = []
@@ -173,7 +174,7 @@ public struct Explanation {
     var leftOut: String {
         let used = Set(
             result.best.plan.replicas.flatMap(\.stages).flatMap { stage in
-                stage.placements.flatMap(\.shards).flatMap(\.computers).map(\.device.rawValue) + stage.keyValue.map(\.device.rawValue)
+                stage.devices.map(\.rawValue)
             })
         let idle = problem.hardware.usable.filter { !used.contains($0) }
         guard !idle.isEmpty else { return "" }
@@ -220,8 +221,7 @@ public struct Explanation {
     /// The replica's decode and prefill steps for the workload.
     private func loads(_ replica: Replica) -> [(String, StepLoad)] {
         let prompt = problem.workload.meanPrompt
-        let count = max(1, replica.block.microBatchCount)
-        let sequences = Double(max(1, replica.block.microBatchSize) * count)
+        let count = replica.schedule.block.microBatchCount, sequences = Double(replica.schedule.block.sequences)
         return [
             ("decode", .decode(sequences: sequences, context: prompt + problem.workload.meanOutput / 2, microBatches: count)),
             ("prefill", .prefill(sequences: sequences, tokens: prompt, microBatches: count)),

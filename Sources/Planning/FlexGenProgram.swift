@@ -66,7 +66,7 @@ struct FlexGenProgram {
         let block = Double(batch * batches), size = Double(batch)
         let prompt = problem.workload.meanPrompt, output = problem.workload.meanOutput
         let weights = tables.layerBytes, hidden = Double(shape.hiddenSize) * 2
-        let cached = tables.keyValueBytes / Double(problem.workload.contextTokens)
+        let cached = tables.keyValuePositionBytes
         let context = prompt + output / 2
         let attention = shape.runs[0].layer.attention
 
@@ -139,7 +139,7 @@ struct FlexGenProgram {
         for place in 0..<3 {
             var row = Array(repeating: 0.0, count: 11)
             row[place] = weights * depth * 1.01
-            row[3 + place] = block * cached * Double(problem.workload.contextTokens) * depth
+            row[3 + place] = block * tables.keyValueBytes * depth
             row[6 + place] = batches > 1 ? block * prompt * hidden : 0
             guard capacities[place] >= 0 else { return nil }
             program.rows.append(.init(coefficients: row, bound: capacities[place]))

@@ -29,7 +29,7 @@ struct FlexGenStrategy {
         /// Solves again with less room in each place (bytes); false where nothing fits any more.
         mutating func tighten(by excess: [Double]) -> Bool {
             for (place, bytes) in excess.enumerated() where bytes > 0 {
-                program.rows[FlexGenProgram.memoryRows.lowerBound + place].bound -= bytes * 1.02
+                program.rows[FlexGenProgram.memoryRows.lowerBound + place].bound -= bytes
             }
             guard let found = ProgramSolver.solve(program) else { return false }
             solution = found
@@ -45,7 +45,7 @@ struct FlexGenStrategy {
         let gpus = problem.hardware.gpus
         // One GPU: each kind once.
         var tried: [DeviceProfile] = []
-        for gpu in gpus where !tried.contains(problem.hardware.devices[gpu].profile) {
+        for gpu in gpus where !tried.contains(where: problem.hardware.devices[gpu].profile.isLike) {
             tried.append(problem.hardware.devices[gpu].profile)
             found += pipeline([gpu])
         }
@@ -66,10 +66,16 @@ struct FlexGenStrategy {
             choice.solution = ProgramSolver.confirmed(choice.solution, choice.program) ?? choice.solution
             // Whole heads and columns may take a little more than shares: the program again with so much less room.
             var last: Evaluation?
+            // A little more than is too much; where that moves not a single unit, as of whole experts, ever more.
+            var before = [0.0, 0.0, 0.0], factors = [1.02, 1.02, 1.02]
             for _ in 0..<8 {
                 guard let evaluation = evaluate(choice.policy, gpus: gpus) else { break }
                 last = evaluation
-                guard !evaluation.fits, choice.tighten(by: excess(evaluation, sharing: sharing)) else { break }
+                guard !evaluation.fits else { break }
+                let excess = excess(evaluation, sharing: sharing)
+                for place in factors.indices where excess[place] > 0 && excess[place] == before[place] { factors[place] *= 4 }
+                before = excess
+                guard choice.tighten(by: zip(excess, factors).map { $0 * $1 }) else { break }
             }
             if let last { found.append(last) }
         }
@@ -173,7 +179,7 @@ struct FlexGenStrategy {
         let cache = (0..<3).filter { policy.cache[$0] > 1e-6 }.map {
             KeyValueDraft(
                 share: policy.cache[$0], bySequence: true, memory: homes[$0], device: $0 == 0 ? gpu : attending,
-                bulk: $0 == 0 ? nil : (policy.batch + 1, gpu))
+                later: $0 == 0 ? nil : (policy.batch + 1, gpu))
         }
         let hidden = policy.hidden[0] >= 0.5 ? own : host
         return StageDraft(
@@ -186,13 +192,16 @@ struct FlexGenStrategy {
     /// one in others).
     private func plans(_ parts: [PartDraft], _ layers: Range<Int>) -> [LayerDraft] {
         guard parts.count > 1, !layers.isEmpty else { return [LayerDraft(attention: parts, feedForward: parts)] }
-        var attention = Turns(parts), feedForward: [Int: Turns] = [:]
+        let formats = problem.shape.matrixFormats
+        var attention = Turns(parts), shared = Turns(parts), feedForward: [Int: Turns] = [:]
         return layers.map { number in
             let layer = problem.shape.layer(number)
-            let heads = attention.next(layer.attention.keyValueHeadCount)
-            guard layer.feedForward.expertsPerToken != nil else { return LayerDraft(attention: heads, feedForward: parts) }
+            // In grains: less than one left over goes with the last.
+            let heads = attention.next(max(1, layer.attention.keyValueHeadCount / layer.attention.grain(formats: formats)))
+            guard layer.feedForward.hasSharedModule else { return LayerDraft(attention: heads, feedForward: parts) }
             let units = layer.feedForward.units
-            return LayerDraft(attention: heads, feedForward: feedForward[units, default: Turns(parts)].next(units))
+            return LayerDraft(
+                attention: heads, feedForward: feedForward[units, default: Turns(parts)].next(units), shared: shared.next(1).first)
         }
     }
 

@@ -97,9 +97,9 @@ extension HPipeStrategy {
         guard problem.workload.batch == nil else { return evaluations }
         // Requests over time: prompts in slices for the best.
         for evaluation in Strategy.ranked(evaluations).filter(\.fits).prefix(3) where !deadline.passed {
-            var plan = evaluation.plan
-            plan.replicas[0].sliceTables = problem.sliceTables(plan)
-            guard !plan.replicas[0].sliceTables.isEmpty else { continue }
+            let tables = problem.sliceTables(evaluation.plan)
+            guard !tables.isEmpty else { continue }
+            let plan = problem.changed(evaluation.plan, replica: 0, sliceTables: tables)
             if let sliced = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: evaluation.note + ", prompts in slices") {
                 evaluations.append(sliced)
             }

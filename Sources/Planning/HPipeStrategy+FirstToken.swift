@@ -38,11 +38,9 @@ extension HPipeStrategy {
         }
         // Where prompts differ in length, every length gets its slices.
         if problem.slicedLengths.count > 1, let best = Strategy.ranked(evaluations).first, best.fits {
-            var plan = best.plan
-            let own = plan.replicas[0].sliceTables.filter { problem.slicedLengths.contains($0.promptTokens) }
+            let own = best.plan.replicas[0].schedule.sliceTables.filter { problem.slicedLengths.contains($0.promptTokens) }
             let others = problem.slicedLengths.filter { length in !own.contains { $0.promptTokens == length } }
-            let tables = own + problem.sliceTables(plan, lengths: others)
-            plan.replicas[0].sliceTables = tables.sorted { $0.promptTokens < $1.promptTokens }
+            let plan = problem.changed(best.plan, replica: 0, sliceTables: own + problem.sliceTables(best.plan, lengths: others))
             // First, so that it is taken where it is as good.
             if let sliced = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: best.note) { evaluations.insert(sliced, at: 0) }
         }

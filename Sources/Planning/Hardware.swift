@@ -9,6 +9,8 @@ public struct Hardware: Sendable {
         public var memory: Int
         /// `gpu0`, or `server/gpu0` where there are several machines.
         public var label: String
+        /// Identity inside its machine (`PlannedDevice.key`).
+        public var key: String
         public var excluded = false
 
         public var isCPU: Bool { profile.kind == .cpu }
@@ -18,6 +20,8 @@ public struct Hardware: Sendable {
         public var machine: Int
         public var kind: PlannedMemory.Kind
         public var label: String
+        /// Identity inside its machine (`PlannedMemory.key`).
+        public var key: String
         /// Bytes a plan may use.
         public var capacity: Int
         public var readBytesPerSecond: Double
@@ -55,7 +59,7 @@ public struct Hardware: Sendable {
             hosts.append(memories.count)
             memories.append(
                 Memory(
-                    machine: index, kind: .host, label: prefix + "host",
+                    machine: index, kind: .host, label: prefix + "host", key: "host",
                     capacity: max(0, machine.memory.usable - min(Self.hostReserve, machine.memory.capacity / 8)), readBytesPerSecond: bandwidth,
                     writeBytesPerSecond: bandwidth))
             var gpus = 0
@@ -63,14 +67,15 @@ public struct Hardware: Sendable {
             for device in machine.devices {
                 if device.kind == .cpu {
                     cpus[index] = devices.count
-                    devices.append(Device(profile: device, machine: index, memory: hosts[index], label: prefix + "cpu0"))
+                    devices.append(
+                        Device(profile: device, machine: index, memory: hosts[index], label: prefix + "cpu0", key: device.key ?? "cpu0"))
                 } else {
-                    let label = prefix + "gpu\(gpus)"
+                    let label = prefix + "gpu\(gpus)", key = device.key ?? "gpu\(gpus)"
                     gpus += 1
-                    devices.append(Device(profile: device, machine: index, memory: memories.count, label: label))
+                    devices.append(Device(profile: device, machine: index, memory: memories.count, label: label, key: key))
                     memories.append(
                         Memory(
-                            machine: index, kind: .gpu, label: label, capacity: device.memory?.usable ?? 0,
+                            machine: index, kind: .gpu, label: label, key: key, capacity: device.memory?.usable ?? 0,
                             readBytesPerSecond: device.readBytesPerSecond,
                             writeBytesPerSecond: device.readBytesPerSecond))
                 }
@@ -80,10 +85,28 @@ public struct Hardware: Sendable {
                 if number == 0 { disks[index] = memories.count }
                 memories.append(
                     Memory(
-                        machine: index, kind: .disk, label: prefix + (machine.disks.count > 1 ? "disk\(number)" : "disk"), capacity: disk.capacity,
+                        machine: index, kind: .disk, label: prefix + (machine.disks.count > 1 ? "disk\(number)" : "disk"), key: "disk\(number)",
+                        capacity: disk.capacity,
                         readBytesPerSecond: disk.readBytesPerSecond, writeBytesPerSecond: disk.writeBytesPerSecond))
             }
         }
+    }
+
+    /// What plans may use, numbered as here: everything but excluded devices.
+    public var inventory: Inventory {
+        Inventory(
+            machines: profile.machines.enumerated().map { PlannedMachine(id: MachineID($0), name: $1.name) },
+            devices: devices.enumerated().compactMap { index, device in
+                if device.excluded { return nil }
+                return PlannedDevice(
+                    id: DeviceID(index), machine: MachineID(device.machine), kind: device.profile.kind, key: device.key,
+                    name: "\(device.label) (\(device.profile.name))", memory: MemoryID(device.memory))
+            },
+            memories: memories.enumerated().map { index, memory in
+                PlannedMemory(
+                    id: MemoryID(index), machine: MachineID(memory.machine), kind: memory.kind, key: memory.key, name: memory.label,
+                    capacity: memory.capacity)
+            })
     }
 
     public func machineLink(_ a: Int, _ b: Int) -> LinkProfile { links[a * profile.machines.count + b] }

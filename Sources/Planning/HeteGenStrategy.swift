@@ -16,7 +16,7 @@ struct HeteGenStrategy {
             let device = problem.hardware.devices[gpu]
             if problem.pins.isEmpty,
                 problem.hardware.gpus.contains(where: {
-                    $0 < gpu && problem.hardware.devices[$0].machine == device.machine && problem.hardware.devices[$0].profile == device.profile
+                    $0 < gpu && problem.hardware.devices[$0].machine == device.machine && problem.hardware.devices[$0].profile.isLike(device.profile)
                 })
             {
                 continue
@@ -72,7 +72,7 @@ struct HeteGenStrategy {
             }
         }
         // Among other stages not the sum of prompt and tokens counts but the busiest: long steps by the GPU alone are another trade.
-        if !before.isEmpty { settings += settings.compactMap { entry in entry.setting.bulk.map { ($0, entry.value, entry.layers) } } }
+        if !before.isEmpty { settings += settings.compactMap { entry in entry.setting.promptsOnGPU.map { ($0, entry.value, entry.layers) } } }
         // No setting can be better than the best with transfers ahead without limit.
         let bound = settings.reduce(.infinity) { min($0, $1.value / (1 + $1.setting.gap)) }
         return settings.compactMap { entry in

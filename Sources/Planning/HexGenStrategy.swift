@@ -156,7 +156,7 @@ final class HexGenStrategy {
         for replica in old.plan.replicas {
             var counts = Array(repeating: 0, count: left.count)
             var lost = false
-            for device in Set(replica.stages.flatMap { $0.keyValue.map(\.device.rawValue) }) {
+            for device in Set(replica.stages.flatMap { $0.keyValue.flatMap(\.computers).map(\.device.rawValue) }) {
                 guard let pool = poolOf[device], left[pool] > 0 else {
                     lost = true
                     continue

@@ -47,63 +47,66 @@ public struct MemoryModel: Sendable {
 
     func uses(of replicas: [ReplicaLayout]) -> [Int: Use] {
         var uses: [Int: Use] = [:]
+        var weights = WeightCount(shape: shape, sharesPlaces: Self.sharePlaces(replicas))
         for replica in replicas {
             let tokens = Self.stepTokens(replica.block, promptTokens: workload.meanPrompt)
-            let sequences = Double(replica.block.microBatchSize)
-            for stage in replica.stages { add(stage, of: replica, tokens: tokens, sequences: sequences, to: &uses) }
+            for stage in replica.stages {
+                weights.count(stage, hardware)
+                add(stage, of: replica, tokens: tokens, to: &uses)
+            }
         }
+        for (memory, bytes) in weights.bytes { uses[memory, default: Use()].weights += bytes }
         return uses
     }
 
-    private func add(_ stage: StageLayout, of replica: ReplicaLayout, tokens: Double, sequences: Double, to uses: inout [Int: Use]) {
-        var computing: [Int] = [], streaming: [Int] = []
-        func note(_ device: Int) { if !computing.contains(device) { computing.append(device) } }
-        func add(_ shards: [Shard], elements: Double, units: Int, streams: Bool = true) {
-            for shard in shards {
-                let share = Double(shard.range.count) / Double(max(1, units))
-                uses[shard.home.rawValue, default: Use()].weights += elements * share * (shard.format?.bytesPerElement ?? shape.bytesPerElement)
-                for computer in shard.computers where hardware.devices.indices.contains(computer.device.rawValue) {
-                    let device = computer.device.rawValue
-                    note(device)
-                    if streams, hardware.devices[device].memory != shard.home.rawValue, !streaming.contains(device) { streaming.append(device) }
-                }
+    /// Whether several replicas have weights in one memory: equal ones are then held once.
+    private static func sharePlaces(_ replicas: [ReplicaLayout]) -> Bool {
+        guard replicas.count > 1 else { return false }
+        var seen: Set<MemoryID> = []
+        for replica in replicas {
+            var own: Set<MemoryID> = []
+            for stage in replica.stages {
+                for shard in (stage.embedding ?? []) + (stage.output ?? []) { own.insert(shard.home) }
+                for span in stage.spans { for shard in span.placement.shards { own.insert(shard.home) } }
             }
+            if !seen.isDisjoint(with: own) { return true }
+            seen.formUnion(own)
         }
-        // Of the table only the rows of a step's tokens are read: nothing to stage.
-        if let shards = stage.embedding { add(shards, elements: Double(shape.embeddingElements), units: shape.vocabularySize, streams: false) }
+        return false
+    }
+
+    /// Everything but weights.
+    private func add(_ stage: StageLayout, of replica: ReplicaLayout, tokens: Double, to uses: inout [Int: Use]) {
+        var computing: [Int] = []
+        func note(_ computers: [Computer]) {
+            for computer in computers where !computing.contains(computer.device.rawValue) { computing.append(computer.device.rawValue) }
+        }
         for span in stage.spans {
-            let layer = shape.runs[span.run].layer, count = Double(span.layers.count)
-            add(span.attention, elements: count * Double(layer.attention.elements + layer.normElements), units: layer.attention.keyValueHeadCount)
-            add(span.feedForward, elements: count * Double(layer.feedForward.elements), units: layer.feedForward.units)
-        }
-        if let shards = stage.output {
-            // A tied table is stored once where both ends are in one memory; copies of it are stored where they are used.
-            let homes = shape.tied ? (stage.embedding ?? []).map(\.home) : []
-            for shard in shards {
-                add([shard], elements: homes.contains(shard.home) ? 0 : Double(shape.outputElements), units: shape.vocabularySize)
+            for shard in span.placement.shards { note(shard.computers) }
+            let attention = shape.runs[span.run].layer.attention
+            for place in span.placement.keyValue {
+                note(place.computers)
+                let blocks = stage.pools.indices.contains(place.pool) ? Double(stage.pools[place.pool]) : 0
+                uses[place.memory.rawValue, default: Use()].keyValue +=
+                    Double(span.layers.count) * attention.keyValueBlockBytes(heads: place.heads.count, place.format) * blocks
             }
         }
-        for share in stage.keyValue {
-            var elements = 0.0
-            for span in stage.spans where !span.attention.isEmpty {
-                let attention = shape.runs[span.run].layer.attention
-                let heads = Double(max(1, attention.keyValueHeadCount))
-                elements += Double(span.layers.count) * Double(attention.keyValueElements) * Double(share.heads.count) / heads
-            }
-            uses[share.memory.rawValue, default: Use()].keyValue += elements * share.format.bytesPerElement * Double(share.capacityTokens)
-            note(share.device.rawValue)
-            if let bulk = share.bulk { note(bulk.device.rawValue) }
-        }
-        let working = Self.working(shape, tokens: tokens, sequences: sequences, logits: stage.output != nil)
+        for shard in stage.output ?? [] { note(shard.computers) }
+        let size = Double(replica.block.microBatchSize), count = Double(replica.block.microBatchCount)
+        let working = Self.working(shape, tokens: tokens, sequences: size, logits: stage.output != nil)
         for device in computing where hardware.devices.indices.contains(device) {
             uses[hardware.devices[device].memory, default: Use()].working += working
         }
-        for device in streaming { uses[hardware.devices[device].memory, default: Use()].staging += Double(stage.streamingWindow) }
-        if replica.block.microBatchCount > 1 {
+        for stream in stage.streams where hardware.devices.indices.contains(stream.device.rawValue) {
+            uses[hardware.devices[stream.device.rawValue].memory, default: Use()].staging += Double(stream.window)
+            if stream.bounce > 0, hardware.hosts.indices.contains(stage.machine) {
+                uses[hardware.hosts[stage.machine], default: Use()].staging += Double(stream.bounce)
+            }
+        }
+        if count > 1 {
             let prompt = stage.layers.isEmpty ? 0 : workload.meanPrompt
             uses[stage.hiddenStates.rawValue, default: Use()].hidden +=
-                Double(replica.block.microBatchSize) * Double(replica.block.microBatchCount) * prompt * Double(shape.hiddenSize)
-                * StageModel.hiddenBytes
+                size * count * prompt * Double(shape.hiddenSize) * StageModel.hiddenBytes
         }
     }
 

@@ -14,7 +14,7 @@ struct NodeTables {
             // Not the last layer where there are others, so that the output matrix stays out.
             one.layers = first..<first + 1
             one.plans = [stage.plans[0]]
-            if let model = try? StageModel(problem.realiser.stage(one, sequences: 1), hardware: problem.hardware, shape: shape) {
+            if let model = try? StageModel(problem.realiser.layout(one, sequences: 1), hardware: problem.hardware, shape: shape) {
                 let time = model.time(load)
                 var seconds = time.seconds - time.overhead
                 if shape.layerCount == 1 { seconds -= time.terms.output }
@@ -31,23 +31,31 @@ struct NodeTables {
         return shape.runs.reduce(0.0) { $0 + Double($1.count * $1.layer.elements) } * shape.bytesPerElement / Double(shape.layerCount)
     }
 
-    /// Bytes of KV cache per layer and sequence, averaged.
-    var keyValueBytes: Double {
+    /// Bytes of one position of a layer's KV cache, averaged.
+    var keyValuePositionBytes: Double {
         let shape = problem.shape
-        let elements = shape.runs.reduce(0.0) { $0 + Double($1.count * $1.layer.attention.keyValueElements) } / Double(shape.layerCount)
-        return elements * problem.keyValueFormat.bytesPerElement * Double(problem.workload.contextTokens)
+        return shape.runs.reduce(0.0) { $0 + Double($1.count) * $1.layer.attention.keyValuePositionBytes(problem.keyValueFormat) }
+            / Double(shape.layerCount)
     }
 
-    /// Largest share of a layer's weights and of its KV cache on one of so many devices: attention divides into whole heads.
+    /// Bytes of KV cache per layer and sequence, averaged: whole blocks.
+    var keyValueBytes: Double { keyValuePositionBytes * Double(problem.blockTokensPerSequence) }
+
+    /// Largest share of a layer's weights and of its KV cache on one of so many devices: attention and feed-forward divide into whole grains, and
+    /// what experts share lies undivided on the first.
     private func largestShares(_ devices: Int) -> (weights: Double, keyValue: Double) {
         guard devices > 1 else { return (1, 1) }
-        let layer = problem.shape.runs[problem.shape.runs.count - 1].layer
-        let heads = Double(layer.attention.keyValueHeadCount)
-        let share = min(1, (heads / Double(devices)).rounded(.up) / heads)
-        let units = Double(layer.feedForward.units), grain = layer.feedForward.expertsPerToken == nil ? 256.0 : 1.0
-        let columns = min(1, ((units / grain / Double(devices)).rounded(.up) * grain) / units)
-        let attention = Double(layer.attention.elements + layer.normElements) / Double(layer.elements)
-        return (attention * share + (1 - attention) * columns, share)
+        let layer = problem.shape.runs[problem.shape.runs.count - 1].layer, formats = problem.shape.matrixFormats
+        func largest(_ units: Int, _ grain: Int) -> Double {
+            let shares = Array(repeating: 1.0, count: devices)
+            return Double(Realiser.apportion(shares, units: units, grain: grain).max() ?? 0) / Double(max(1, units))
+        }
+        let heads = largest(layer.attention.keyValueHeadCount, layer.attention.grain(formats: formats))
+        let columns = largest(layer.feedForward.units, layer.feedForward.grain(formats: formats))
+        let elements =
+            Double(layer.attention.elements) * heads + Double(layer.feedForward.dividedElements) * columns
+            + Double(layer.feedForward.sharedModuleElements + layer.normElements)
+        return (elements / Double(max(1, layer.elements)), heads)
     }
 
     private func freeBytes(_ devices: [Int], sequences: Double, ends: Double) -> Double {
@@ -75,8 +83,8 @@ struct NodeTables {
     }
 
     /// Bytes of the embedding table and of the output matrix.
-    var embeddingBytes: Double { Double(problem.shape.embeddingElements) * problem.shape.bytesPerElement }
-    var outputBytes: Double { Double(problem.shape.outputElements) * problem.shape.bytesPerElement }
+    var embeddingBytes: Double { problem.shape.bytes(of: .embedding, units: problem.shape.vocabularySize, format: nil) }
+    var outputBytes: Double { problem.shape.bytes(of: .output, units: problem.shape.vocabularySize, format: nil) }
 
     /// Nodes in order, each a tensor-parallel group, with seconds for `load` and the hop from its predecessor.
     func nodes(_ groups: [[Int]], load: StepLoad, sequences: Double, ends: Bool = true) -> [PipelineNode] {
@@ -97,7 +105,7 @@ struct NodeTables {
     func boundary(_ from: [Int], _ to: [Int], _ load: StepLoad) -> Double {
         var best = Double.infinity
         for a in from {
-            for b in to { best = min(best, problem.hardware.link(a, b).seconds(bytes: load.tokens * Double(problem.shape.hiddenSize) * 2)) }
+            for b in to { best = min(best, problem.hardware.boundary(a, b).seconds(elements: load.tokens * Double(problem.shape.hiddenSize))) }
         }
         return best
     }

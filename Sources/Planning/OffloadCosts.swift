@@ -14,8 +14,8 @@ struct OffloadCosts {
     enum Site: Int { case gpu, cpu, both }
 
     struct Kind {
-        /// Units the GPU may multiply, ascending: 0 ... grains, or fewer of them where there are very many.
-        var units: [Int]
+        /// What the GPU may multiply, ascending: 0 ... all grains, or fewer of them where there are very many.
+        var units: [OffloadUnits]
         var resident: Lanes
         /// On the processor alone, weights in host memory (pinned there).
         var processor: Lanes
@@ -32,13 +32,14 @@ struct OffloadCosts {
     var hops = Array(repeating: 0.0, count: 9)
 
     private let model: StageModel
+    private let keyValue: [StageModel.KeyValuePart]
     private let gpu: Int
     private let cpu: Int?
     private let load: StepLoad
     private let hasDisk: Bool
 
     /// - Parameter units: what the GPU may be given, by kind.
-    init?(_ problem: Problem, _ setting: OffloadSetting, _ layers: OffloadLayers, units: [[Int]], load: StepLoad) {
+    init?(_ problem: Problem, _ setting: OffloadSetting, _ layers: OffloadLayers, units: [[OffloadUnits]], load: StepLoad) {
         let machine = problem.hardware.devices[setting.gpu].machine
         // A stage with a shared module brings both devices and their exchange; its layers are then taken out.
         var draft = problem.offloaded(setting, layers)
@@ -48,8 +49,10 @@ struct OffloadCosts {
         draft.plans = [LayerDraft(attention: parts, feedForward: parts)]
         let sequences = setting.sequences
         guard var model = try? StageModel(problem.realiser.layout(draft, sequences: sequences), hardware: problem.hardware, shape: problem.shape),
-            let gpu = model.devices.firstIndex(of: setting.gpu)
+            let gpu = model.devices.firstIndex(of: setting.gpu), let group = model.groups.first
         else { return nil }
+        // One place for all heads of all layers.
+        keyValue = group.keyValue
         cpu = setting.cpu.flatMap { model.devices.firstIndex(of: $0) }
         if let cpu { model.noteExchange([min(cpu, gpu), max(cpu, gpu)]) }
         model.groups = []
@@ -98,7 +101,7 @@ struct OffloadCosts {
         result.ends = Self.lanes(base, base.chain, host: base.hostMemory, gpu)
         if !streams && cpu != nil {
             for index in result.kinds.indices {
-                result.kinds[index].units = [0]
+                result.kinds[index].units = Array(result.kinds[index].units.prefix(1))
                 result.kinds[index].host = [result.kinds[index].host[0]]
                 if hasDisk { result.kinds[index].disk = [result.kinds[index].disk[0]] }
             }
@@ -113,20 +116,27 @@ struct OffloadCosts {
         Lanes(chain, time.receiving[gpu], time.sending[gpu], host, time.diskRead, time.diskWrite, 0, 0)
     }
 
-    private func kind(_ units: [Int], _ cost: (Home, Double) -> Lanes) -> Kind {
-        let all = Double(max(1, units.last ?? 1))
-        let shares = cpu == nil ? [1.0] : units.map { Double($0) / all }
+    private func kind(_ units: [OffloadUnits], _ cost: (Home, Double) -> Lanes) -> Kind {
+        let shares = cpu == nil ? [1.0] : units.map(\.share)
         return Kind(
             units: units, resident: cost(.gpu, 1), processor: cpu == nil ? cost(.host, 1) : cost(.host, 0), host: shares.map { cost(.host, $0) },
             disk: hasDisk ? shares.map { cost(.disk, $0) } : [])
     }
 
-    /// A module of which the GPU multiplies `share`, its weights in `home`.
+    /// Attention, of which the GPU multiplies `share`, its weights in `home`, with what the layer's experts share: that lies with the first part.
     func attention(_ layer: LayerShape, _ home: Home, _ share: Double, _ time: inout StageTime) -> Lanes {
         var bytes = 0.0
         time.clear()
-        let parts = model.attentionSeconds(layer, variant(home, share), load, count: 1, time: &time, hostBytes: &bytes)
-        return Self.lanes(time, parts.main + parts.aside + parts.between, host: bytes / hostBytesPerSecond, gpu)
+        var variant = variant(home, share)
+        let parts = model.attentionSeconds(layer, variant, keyValue, load, count: 1, time: &time, hostBytes: &bytes)
+        var chain = parts.main + parts.aside + parts.between
+        if layer.feedForward.hasSharedModule {
+            variant.parts = [variant.parts[0]]
+            variant.parts[0].share = 1
+            variant.site = [variant.parts[0].device]
+            chain += model.sharedSeconds(layer, variant, load, count: 1, time: &time, hostBytes: &bytes)
+        }
+        return Self.lanes(time, chain, host: bytes / hostBytesPerSecond, gpu)
     }
 
     func feedForward(_ layer: LayerShape, _ home: Home, _ share: Double, _ time: inout StageTime) -> Lanes {

@@ -55,7 +55,7 @@ extension OffloadSearch {
     /// The site of shared modules by the index of their share.
     func site(_ costs: OffloadCosts, _ kind: Int, _ index: Int) -> OffloadCosts.Site {
         if cpu == nil { return .gpu }
-        let units = costs.kinds[kind].units[index]
+        let units = costs.kinds[kind].units[index].grains
         return units == 0 ? .cpu : units == grains[kind] ? .gpu : .both
     }
 
@@ -191,7 +191,7 @@ extension OffloadSearch {
         for kind in result.kinds.indices {
             result.kinds[kind].resident = found.state.resident[kind]
             result.kinds[kind].disk = found.state.disk[kind]
-            let chosen = cpu == nil ? grains[kind] : units[kind][found.choice[0][kind]]
+            let chosen = cpu == nil ? grains[kind] : units[kind][found.choice[0][kind]].grains
             result.kinds[kind].buckets = [.init(fromTokens: 1, units: chosen)]
         }
         guard cpu != nil, found.streams else { return result }
@@ -210,7 +210,7 @@ extension OffloadSearch {
                 choice = shares([[(costs, 1)]], found.state).choice[0]
             }
             for kind in result.kinds.indices {
-                let units = units[kind][choice[kind]]
+                let units = units[kind][choice[kind]].grains
                 if result.kinds[kind].buckets.last?.units != units {
                     result.kinds[kind].buckets.append(.init(fromTokens: Int(min(1e8, edge)), units: units))
                 }

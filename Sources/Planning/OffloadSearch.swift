@@ -19,8 +19,8 @@ struct OffloadSearch {
     let together: Int
     /// Bytes of one module of each kind.
     let bytes: [Double]
-    /// Units that the GPU may be given, of each kind, and all of them.
-    let units: [[Int]]
+    /// What the GPU may be given of each kind, and all grains.
+    let units: [[OffloadUnits]]
     let grains: [Int]
 
     typealias Lanes = OffloadCosts.Lanes
@@ -67,16 +67,27 @@ struct OffloadSearch {
         self.layers = layers
         self.sequences = max(1, sequences)
         self.together = max(1, together ?? sequences)
-        let element = problem.shape.bytesPerElement
-        bytes = layers.shapes.flatMap { [Double($0.attention.elements + $0.normElements) * element, Double($0.feedForward.elements) * element] }
-        grains = layers.shapes.flatMap { shape in
-            let units = shape.feedForward.units
-            let grain = shape.feedForward.expertsPerToken == nil ? problem.realiser.grain(of: units) : 1
-            return [max(1, shape.attention.keyValueHeadCount), max(1, units / max(1, grain))]
+        let element = problem.shape.bytesPerElement, formats = problem.shape.matrixFormats
+        bytes = layers.shapes.flatMap { shape in
+            [
+                Double(shape.attention.elements + shape.feedForward.sharedModuleElements) * element,
+                Double(shape.feedForward.dividedElements) * element,
+            ]
         }
-        units = grains.map { count in
+        let divided = layers.shapes.flatMap { shape in
+            [
+                (units: shape.attention.keyValueHeadCount, grain: shape.attention.grain(formats: formats)),
+                (units: shape.feedForward.units, grain: shape.feedForward.grain(formats: formats)),
+            ]
+        }
+        grains = divided.map { max(1, $0.units / $0.grain) }
+        units = zip(divided, grains).map { kind, count in
             let step = (count + Self.mostShares - 1) / Self.mostShares
-            return Array(stride(from: 0, to: count, by: step)) + [count]
+            return (Array(stride(from: 0, to: count, by: step)) + [count]).map { grains in
+                // The last grain may be longer: what is left over goes with it.
+                let share = grains == count ? 1 : Double(grains * kind.grain) / Double(max(1, kind.units))
+                return OffloadUnits(grains: grains, share: share)
+            }
         }
     }
 
@@ -154,24 +165,30 @@ struct OffloadSearch {
         // Sums are rounded up, and added in another order than here.
         var own = Double(hardware.memories[hardware.devices[gpu].memory].capacity) - working - (streams ? window : 0) - 4096
         var host = Double(hardware.memories[hardware.hosts[machine]].capacity) - (cpu == nil ? 0 : working) - 4096
-        var elements = 0.0
+        var cachePerPosition = 0.0
         for layer in layers.layers {
-            elements += Double(layers.shapes[layer.type].attention.keyValueElements)
+            let kind = layers.shapes[layer.type], norms = Double(kind.normElements) * shape.bytesPerElement
+            cachePerPosition += kind.attention.keyValuePositionBytes(problem.keyValueFormat)
+            // Whoever may compute a module has its norms.
+            if layer.place != .cpu { own -= norms }
+            if layer.place != .gpu, cpu != nil { host -= norms }
             switch layer.place {
             case .free: break
             case .gpu: own -= bytes[2 * layer.type] + bytes[2 * layer.type + 1]
             case .cpu: host -= bytes[2 * layer.type] + bytes[2 * layer.type + 1]
             }
         }
-        let cache = elements * problem.keyValueFormat.bytesPerElement * Double(problem.workload.contextTokens) * Double(sequences)
+        let cache = cachePerPosition * Double(problem.blockTokensPerSequence) * Double(sequences)
         if setting.keyValueOnHost { host -= cache } else { own -= cache }
-        if hasEmbedding { host -= Double(shape.embeddingElements) * shape.bytesPerElement }
+        if hasEmbedding { host -= shape.bytes(of: .embedding, units: shape.vocabularySize, format: nil) }
         if hasOutput {
-            let output = Double(shape.outputElements) * shape.bytesPerElement
+            let output = shape.bytes(of: .output, units: shape.vocabularySize, format: nil)
             if setting.outputOnGPU { own -= output } else if !(shape.tied && hasEmbedding) { host -= output }
         }
         guard own >= 0, host >= 0 else { return nil }
-        return Room(gpu: own, host: host, hostBesideDisk: host - (cpu == nil ? 0 : window), hasDisk: hardware.disks[machine] != nil)
+        // A stream of the processor, and buffers on the way to the GPU.
+        let fromDisk = (cpu == nil ? 0 : window) + window * Double(Realiser.bounceSlabs) / Double(Realiser.slots)
+        return Room(gpu: own, host: host, hostBesideDisk: host - fromDisk, hasDisk: hardware.disks[machine] != nil)
     }
 
     // MARK: One kind of layer: exact
@@ -316,7 +333,7 @@ extension OffloadCosts {
         let kind = kinds[kind], farthest = 2 * (hops.max() ?? 0)
         func isWorse(_ index: Int, _ lanes: Lanes) -> Bool {
             // Shared modules that the GPU multiplies alone stand where resident ones do: no hop more or less.
-            let isAlone = index == kind.host.count - 1 && kind.units[kind.units.count - 1] > 0
+            let isAlone = index == kind.host.count - 1 && kind.units[kind.units.count - 1].grains > 0
             guard lanes[0] * (1 + 1e-12) >= kind.resident[0] + (isAlone ? 0 : farthest) else { return false }
             for lane in 1..<6 where lanes[lane] < kind.resident[lane] { return false }
             return true

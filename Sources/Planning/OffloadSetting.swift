@@ -38,7 +38,7 @@ struct OffloadSetting: Equatable {
     var gap = 0.0
 
     /// The same with steps longer than a decoding one left to the GPU alone; nil where that is so already.
-    var bulk: OffloadSetting? {
+    var promptsOnGPU: OffloadSetting? {
         guard cpu != nil else { return nil }
         var result = self
         for index in kinds.indices {
@@ -149,7 +149,7 @@ extension Problem {
         }
         return KeyValueDraft(
             share: 1, memory: hardware.hosts[hardware.devices[setting.gpu].machine], device: setting.cpu ?? setting.gpu,
-            bulk: (max(32, setting.sequences + 1), setting.gpu))
+            later: (max(32, setting.sequences + 1), setting.gpu))
     }
 
     /// A module's parts: between two neighbours of the units that any bucket gives the GPU, one part that moves to and fro with the token count.
@@ -159,7 +159,7 @@ extension Problem {
         var previous = 0
         for end in Set(kind.buckets.map(\.units) + [kind.grains]).sorted() where end > previous {
             let computers = kind.buckets.map {
-                Shard.Computer(fromTokens: $0.fromTokens, device: DeviceID($0.units >= end ? setting.gpu : cpu))
+                Computer(fromTokens: $0.fromTokens, device: DeviceID($0.units >= end ? setting.gpu : cpu))
             }
             result.append(
                 PartDraft(

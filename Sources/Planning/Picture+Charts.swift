@@ -55,7 +55,7 @@ extension Picture {
         guard let replica = result.best.plan.replicas.first,
             let model = try? ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
         else { return top }
-        let sliced = replica.sliceTables.contains { $0.slices.count > 1 }
+        let sliced = replica.schedule.sliceTables.contains { $0.slices.count > 1 }
         var y = top
         for prefill in problem.objective == .timeToFirstToken ? [true] : sliced ? [false, true] : [false] {
             y = draw(StepTimeline(replica, model: model, problem: problem, prefill: prefill), &drawing, y) + 22

@@ -15,8 +15,8 @@ extension Picture {
         var y = top
         var hatched: Set<PlannedMemory.Kind> = []
         for (number, replica) in replicas.prefix(Self.most).enumerated() {
-            let sequences = replica.block.microBatchSize * replica.block.microBatchCount
-            let block = replica.block.microBatchCount > 1 ? " (\(replica.block.microBatchSize) x \(replica.block.microBatchCount))" : ""
+            let sequences = replica.schedule.block.sequences, planned = replica.schedule.block
+            let block = planned.microBatchCount > 1 ? " (\(planned.microBatchSize) x \(planned.microBatchCount))" : ""
             drawing.text(
                 Self.left, y + 11, "replica \(number)\(sequences > 1 ? ": \(sequences) sequences together\(block)" : "")", size: 12, bold: true)
             y += 18
@@ -24,7 +24,7 @@ extension Picture {
             for (band, (name, tall)) in bands.enumerated() {
                 drawing.text(Self.left, y + min(tall, 14) * 0.5 + tall * 0.25 + 2, name, size: 10, colour: Drawing.faint)
                 for stage in replica.stages {
-                    for run in runs(stage, band: band) {
+                    for run in runs(stage, band: band, replica.schedule) {
                         let x = Self.left + labels + full * Double(run.layers.lowerBound) / Double(problem.shape.layerCount)
                         let wide =
                             full * Double(run.layers.count) / Double(problem.shape.layerCount)
@@ -100,7 +100,7 @@ extension Picture {
     }
 
     /// Consecutive layers of a stage whose module of this band (0 attention, 1 feed-forward, 2 keys and values) is shared in the same way.
-    private func runs(_ stage: Stage, band: Int) -> [(layers: Range<Int>, parts: [Part])] {
+    private func runs(_ stage: Stage, band: Int, _ schedule: ReplicaSchedule) -> [(layers: Range<Int>, parts: [Part])] {
         let hardware = problem.hardware
         func source(_ memory: Int, _ device: Int) -> PlannedMemory.Kind? {
             hardware.devices[device].memory == memory ? nil : hardware.memories[memory].kind
@@ -117,13 +117,18 @@ extension Picture {
             return result
         }
         if band == 2 {
-            let heads = Double(problem.shape.layer(stage.layers.lowerBound).attention.keyValueHeadCount)
-            let parts = stage.keyValue.map { share in
-                Part(
-                    device: share.device.rawValue, share: Double(share.heads.count) / heads * share.sequences,
-                    streamedFrom: source(share.memory.rawValue, share.device.rawValue))
+            var found: [(layers: Range<Int>, parts: [Part])] = []
+            for share in stage.keyValue {
+                guard let device = share.computers.first?.device.rawValue else { continue }
+                let part = Part(
+                    device: device, share: share.part(of: problem.shape, schedule), streamedFrom: source(share.memory.rawValue, device))
+                if let same = found.firstIndex(where: { $0.layers == share.layers }) {
+                    found[same].parts.append(part)
+                } else {
+                    found.append((share.layers, [part]))
+                }
             }
-            return stage.attentionLayers.isEmpty ? [] : [(stage.attentionLayers, merged(joined(parts)))]
+            return found.map { ($0.layers, merged(joined($0.parts))) }
         }
         var byLayer: [Int: [Part]] = [:]
         for placement in stage.placements {

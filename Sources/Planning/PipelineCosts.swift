@@ -27,11 +27,11 @@ struct PipelineCosts {
     var width: Int { 2 * kindCount + 1 }
     /// Of each coefficient, how many of it come before a module: [coefficient x (modules + 1) + module].
     let before: [Double]
-    /// Bytes of weights before a module, and of keys and values per token of capacity.
+    /// Bytes of weights before a module, and of keys and values per position.
     let weightsBefore: [Double]
     let keyValuesBefore: [Double]
     /// From class to class, [from x classes + to].
-    let links: [LinkProfile]
+    let links: [BoundaryLink]
 
     /// nil where a device cannot be modelled.
     init?(problem: Problem, devices: [Int]) {
@@ -56,10 +56,9 @@ struct PipelineCosts {
             before[(2 * kind + module % 2) * columns + module + 1] += 1
             if module == moduleCount - 1 { before[2 * kinds.count * columns + module + 1] = 1 }
             weights.append(
-                weights[module] + Double(isAttention ? layer.attention.elements + layer.normElements : layer.feedForward.elements)
+                weights[module] + (Double(isAttention ? layer.attention.elements : layer.feedForward.elements) + Double(layer.normElements) / 2)
                     * shape.bytesPerElement)
-            keyValues.append(
-                keyValues[module] + (isAttention ? Double(layer.attention.keyValueElements) * problem.keyValueFormat.bytesPerElement : 0))
+            keyValues.append(keyValues[module] + (isAttention ? layer.attention.keyValuePositionBytes(problem.keyValueFormat) : 0))
         }
         self.before = before
         weightsBefore = weights
@@ -70,14 +69,14 @@ struct PipelineCosts {
             let found = hardware.devices[device], capacity = Double(hardware.memories[found.memory].capacity)
             if let same = classes.firstIndex(where: {
                 let other = hardware.devices[$0.devices[0]]
-                return other.machine == found.machine && other.profile == found.profile && $0.capacity == capacity
+                return other.machine == found.machine && other.profile.isLike(found.profile) && $0.capacity == capacity
             }) {
                 classes[same].devices.append(device)
                 continue
             }
             func model(_ modules: Range<Int>) -> StageModel? {
                 try? StageModel(
-                    problem.realiser.stage(problem.residentStage(device, modules: modules), sequences: 1), hardware: hardware, shape: shape)
+                    problem.realiser.layout(problem.residentStage(device, modules: modules), sequences: 1), hardware: hardware, shape: shape)
             }
             var attention: [StageModel] = [], feedForward: [StageModel] = []
             for layer in representative {
@@ -97,7 +96,7 @@ struct PipelineCosts {
             classes.map { to in
                 // Two devices of one class are two devices.
                 let other = to.devices[0] == from.devices[0] ? to.devices[min(1, to.devices.count - 1)] : to.devices[0]
-                return other == from.devices[0] ? LinkProfile(bytesPerSecond: 1e12, latency: 0) : hardware.link(from.devices[0], other)
+                return hardware.boundary(from.devices[0], other)
             }
         }
     }
@@ -163,9 +162,9 @@ struct PipelineCosts {
             classes[index].capacity - MemoryModel.working(shape, tokens: tokens, sequences: Double(size), logits: logits) - hidden
         }
         return Room(
-            inner: free(false), last: free(true), embedding: Double(shape.embeddingElements) * shape.bytesPerElement,
-            output: Double(shape.outputElements) * shape.bytesPerElement,
-            sequenceTokens: Double(size * batches) * Double(problem.workload.contextTokens))
+            inner: free(false), last: free(true), embedding: shape.bytes(of: .embedding, units: shape.vocabularySize, format: nil),
+            output: shape.bytes(of: .output, units: shape.vocabularySize, format: nil),
+            sequenceTokens: Double(size * batches) * Double(problem.blockTokensPerSequence))
     }
 
     /// Whether modules first ..< end fit.
@@ -193,6 +192,6 @@ struct PipelineCosts {
     }
 
     func move(_ from: Int, _ to: Int, tokens: Double) -> Double {
-        links[from * classes.count + to].seconds(bytes: tokens * Double(problem.shape.hiddenSize) * StageModel.hiddenBytes)
+        links[from * classes.count + to].seconds(elements: tokens * Double(problem.shape.hiddenSize))
     }
 }

@@ -27,7 +27,7 @@ extension Problem {
         }
         let prompt = workload.meanPrompt, output = workload.meanOutput
         var score = Double.infinity
-        var isMeasured = false
+        var isSimulated = false
         let context = prompt + output / 2
         if let batch = workload.batch, !objective.countsRequests {
             switch objective {
@@ -57,9 +57,9 @@ extension Problem {
                 score = 1 / rate
             }
         } else {
-            let played = playsSteps ? played(plan ?? realiser.plan(layouts)) : nil
-            isMeasured = played != nil
-            let outcome = played ?? QueueModel.run(servers(models), requests)
+            let simulated = simulatesSteps ? simulated(plan ?? realiser.plan(layouts)) : nil
+            isSimulated = simulated != nil
+            let outcome = simulated ?? QueueModel.run(servers(models), requests)
             prediction.timeToFirstTokenSeconds = outcome.meanFirstToken
             prediction.timePerOutputTokenSeconds = outcome.meanTimePerOutputToken
             prediction.throughputTokensPerSecond = outcome.tokens / outcome.duration
@@ -79,7 +79,7 @@ extension Problem {
         let price = pricePerHour(models)
         if objective == .cost, let price { score *= price / 3600 }
         return Assessment(
-            prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, pricePerHour: price, isMeasured: isMeasured,
+            prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, pricePerHour: price, isSimulated: isSimulated,
             problem: self, first: models[0])
     }
 
@@ -88,7 +88,7 @@ extension Problem {
         models.map { model in
             QueueModel.Server(
                 model, prompt: workload.meanPrompt, output: workload.meanOutput,
-                mostSequences: min(mostSequences, max(1, model.capacityTokens / max(1, workload.contextTokens))))
+                mostSequences: min(mostSequences, max(1, model.sequenceCapacity(tokens: workload.contextTokens))))
         }
     }
 
@@ -112,7 +112,7 @@ struct Assessment {
     var score: Double
     var overflows: [String]
     var pricePerHour: Double?
-    var isMeasured: Bool
+    var isSimulated: Bool
     let problem: Problem
     let first: ReplicaModel
 
@@ -124,7 +124,7 @@ struct Assessment {
         full.profile = fingerprint
         return Evaluation(
             plan: full, prediction: described, score: score, overflows: overflows, strategy: strategy, note: note,
-            pricePerHour: pricePerHour, isMeasured: isMeasured)
+            pricePerHour: pricePerHour, isSimulated: isSimulated)
     }
 
     /// With the seconds of one step by resource of the first replica: what its devices, links, disk and host memory are busy.

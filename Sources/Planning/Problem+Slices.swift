@@ -19,7 +19,8 @@ extension Problem {
     /// The best slices for a pipeline of these stages, by prompt length; empty where no prompt gains from being cut.
     func sliceTables(_ plan: Plan, replica: Int = 0, lengths: [Int]? = nil) -> [SliceTable] {
         guard let model = try? ReplicaModel(plan.replicas[replica], hardware: hardware, shape: shape), model.stages.count > 1 else { return [] }
-        let sequences = Double(togetherSequences) / Double(max(1, plan.replicas.count)) / Double(max(1, plan.replicas[replica].block.microBatchCount))
+        let sequences =
+            Double(togetherSequences) / Double(max(1, plan.replicas.count)) / Double(plan.replicas[replica].schedule.block.microBatchCount)
         let tables = (lengths ?? slicedLengths).map { Self.sliceTable(model, prompt: $0, sequences: workload.batch == nil ? 1 : sequences) }
         return tables.contains { $0.slices.count > 1 } ? tables : []
     }
@@ -29,8 +30,9 @@ extension Problem {
         var plan = plan
         var known: [(stages: [Stage], tables: [SliceTable])] = []
         let longest = workload.contextTokens - 1
-        for index in plan.replicas.indices where !plan.replicas[index].sliceTables.isEmpty {
-            let had = plan.replicas[index].sliceTables.map(\.promptTokens).max() ?? 0
+        for index in plan.replicas.indices where !plan.replicas[index].schedule.sliceTables.isEmpty {
+            let schedule = plan.replicas[index].schedule
+            let had = schedule.sliceTables.map(\.promptTokens).max() ?? 0
             var lengths: [Int] = []
             var length = 2 * had
             while length < longest && lengths.count < 8 {
@@ -42,14 +44,14 @@ extension Problem {
             let same = known.first { $0.stages == plan.replicas[index].stages }
             let more = same?.tables ?? sliceTables(plan, replica: index, lengths: lengths)
             if same == nil { known.append((plan.replicas[index].stages, more)) }
-            plan.replicas[index].sliceTables += more
+            plan.replicas[index].schedule = schedule.with(sliceTables: schedule.sliceTables + more)
         }
         return plan
     }
 
     /// The best slices of prompts of one length: whole tiles of the kernels, at most 32 of them.
     static func sliceTable(_ model: ReplicaModel, prompt: Int, sequences: Double) -> SliceTable {
-        let kernel = SlicedPipeline.kernelTile
+        let kernel = ReplicaSchedule.tileTokens
         let tile = kernel * max(1, (prompt + kernel * 32 - 1) / (kernel * 32))
         let tiles = max(1, (prompt + tile - 1) / tile)
         let search = SliceSearch(

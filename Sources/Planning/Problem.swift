@@ -16,16 +16,18 @@ public struct Problem: Sendable {
     let keyValueFormat: KeyValueFormat
     /// Most sequences that a replica runs together where requests arrive over time; 1: no batching.
     var mostSequences = 256
-    /// Whether `evaluate` plays requests step by step with the engine's scheduler, as `motley simulate` does, or on the quick queue model that searches use.
-    var playsSteps = true
+    /// Whether `evaluate` simulates requests step by step with the engine's scheduler, as `motley simulate` does, or uses the quick queue model that
+    /// searches use.
+    var simulatesSteps = true
     let pins: [DevicePin]
+    let realiser: Realiser
 
     /// The searches over layer counts take their square.
     static let mostLayers = 2048
 
     /// Requests of a Poisson workload a plan is scored with.
     static let scoredRequests = 400
-    /// Of a trace or a batch only the first are played.
+    /// Of a trace or a batch only the first are simulated.
     static let mostRequests = 4000
 
     public init(_ scenario: Scenario, seed: UInt64 = 1) throws(ConstraintError) {
@@ -44,13 +46,16 @@ public struct Problem: Sendable {
         limits = Self.limits(scenario)
         requests = Array(QueueModel.requests(workload, count: Self.scoredRequests, seed: seed).prefix(Self.mostRequests))
         pins = try Self.pins(constraints, hardware, shape)
-    }
-
-    var realiser: Realiser {
-        Realiser(hardware: hardware, shape: shape, keyValueFormat: keyValueFormat, contextTokens: workload.contextTokens)
+        realiser = Realiser(hardware: hardware, shape: shape, keyValueFormat: keyValueFormat, workload: workload)
     }
 
     var memoryModel: MemoryModel { MemoryModel(hardware: hardware, shape: shape, workload: workload) }
+
+    /// Positions that a sequence takes of the KV cache at full context: whole blocks.
+    var blockTokensPerSequence: Int {
+        let tokens = ReplicaSchedule.keyValueBlockTokens, (sum, overflow) = workload.contextTokens.addingReportingOverflow(tokens - 1)
+        return overflow ? .max / tokens * tokens : max(1, sum / tokens) * tokens
+    }
 
     /// Sequences a lone step runs together: the batch, or 1 where requests arrive over time.
     var togetherSequences: Int { workload.batch ?? 1 }
@@ -77,7 +82,7 @@ public struct Problem: Sendable {
             machine: 0, layers: 0..<shape.layerCount, plans: [LayerDraft(attention: parts, feedForward: parts)], output: parts,
             embeddingHome: hardware.hosts[0],
             keyValue: parts.map { KeyValueDraft(share: $0.share, memory: $0.home, device: $0.device) }, hidden: parts.first?.home ?? 0)
-        let plan = Realiser(hardware: hardware, shape: shape, keyValueFormat: .f16, contextTokens: workload.contextTokens)
+        let plan = Realiser(hardware: hardware, shape: shape, keyValueFormat: .f16, workload: workload)
             .plan([ReplicaDraft(stages: [stage])])
         guard let model = try? ReplicaModel(plan.replicas[0], hardware: hardware, shape: shape) else { return .infinity }
         let prompt = workload.meanPrompt, output = workload.meanOutput
@@ -99,8 +104,8 @@ public struct Evaluation: Sendable {
     /// For people: what the strategy did.
     public var note: String
     public var pricePerHour: Double?
-    /// Whether its requests were played step by step.
-    var isMeasured = false
+    /// Whether its requests were simulated step by step.
+    var isSimulated = false
 
     public var fits: Bool { overflows.isEmpty }
 }

@@ -2,14 +2,29 @@ import Checkpoints
 import Models
 import Plans
 
-/// Makes plans of drafts: shares become whole units.
+/// Makes plans of drafts: shares become whole grains, everything that a plan states beside them follows from them.
 struct Realiser {
     let hardware: Hardware
     let shape: ModelShape
     let keyValueFormat: KeyValueFormat
-    let contextTokens: Int
+    let workload: Workload
+    /// Formats that decide where matrices may be cut.
+    private let formats: [TensorFormat]
+    /// Grains of each run of equal layers: KV heads and feed-forward units.
+    private let grains: [(attention: Int, feedForward: Int)]
 
-    /// Whole units for shares: largest remainders, in steps of `grain`; the sum is `units`.
+    init(hardware: Hardware, shape: ModelShape, keyValueFormat: KeyValueFormat, workload: Workload) {
+        self.hardware = hardware
+        self.shape = shape
+        self.keyValueFormat = keyValueFormat
+        self.workload = workload
+        let formats = shape.matrixFormats
+        self.formats = formats
+        grains = shape.runs.map { ($0.layer.attention.grain(formats: formats), $0.layer.feedForward.grain(formats: formats)) }
+    }
+
+    /// Whole units for shares: largest remainders, in steps of `grain`; the sum is `units`. What is less than a grain goes to the last part that has
+    /// any.
     static func apportion(_ shares: [Double], units: Int, grain: Int) -> [Int] {
         let total = shares.reduce(0, +)
         guard total > 0, units > 0 else { return shares.indices.map { $0 == 0 ? units : 0 } }
@@ -33,41 +48,57 @@ struct Realiser {
         return result
     }
 
+    /// Rows of the output matrix between cuts: coarse where they divide it evenly.
+    static func vocabularyGrain(_ rows: Int) -> Int {
+        for size in [256, 128, 64, 32] where rows % size == 0 && rows >= 8 * size { return size }
+        return CutGrain.vocabularyRows
+    }
+
     private func shards(_ parts: [PartDraft], units: Int, grain: Int) -> [Shard] {
+        if parts.count == 1 { return [shard(parts[0], 0..<units)] }
         let counts = Self.apportion(parts.map(\.share), units: units, grain: grain)
         var next = 0
         var result: [Shard] = []
         for (part, count) in zip(parts, counts) where count > 0 {
-            result.append(Shard(range: next..<next + count, home: MemoryID(part.home), format: part.format, computers: part.computers))
+            result.append(shard(part, next..<next + count))
             next += count
         }
         return result
     }
 
-    func grain(of units: Int) -> Int {
-        for size in [256, 128, 64, 32] where units % size == 0 && units >= 8 * size && size >= shape.format.blockElements { return size }
-        return shape.format.blockElements > 1 && units % shape.format.blockElements == 0 ? shape.format.blockElements : 1
+    private func shard(_ part: PartDraft, _ range: Range<Int>) -> Shard {
+        let computers = part.computers
+        let layout = WeightLayout(
+            home: hardware.memories[part.home].kind, isConverted: part.format != nil,
+            computers: computers.map { hardware.devices[$0.device.rawValue].profile.kind })
+        return Shard(range: range, home: MemoryID(part.home), layout: layout, format: part.format, computers: computers)
     }
 
-    func stage(_ draft: StageDraft, sequences: Int) -> Stage { layout(draft, sequences: sequences).stage }
+    // MARK: Stages
 
+    /// A stage by itself, with room for so many sequences.
     func layout(_ draft: StageDraft, sequences: Int) -> StageLayout {
+        layout(draft, KeyValuePools([draft], sequences: sequences, contextTokens: workload.contextTokens))
+    }
+
+    func layout(_ draft: ReplicaDraft) -> ReplicaLayout {
+        let pools = KeyValuePools(draft.stages, sequences: draft.sequences, contextTokens: workload.contextTokens)
+        return ReplicaLayout(stages: draft.stages.map { layout($0, pools) }, block: draft.block, sliceTables: draft.slices)
+    }
+
+    private func layout(_ draft: StageDraft, _ pools: KeyValuePools) -> StageLayout {
         let isFirst = draft.layers.lowerBound == 0 && !draft.startsAtFeedForward
         let isLast = draft.layers.upperBound == shape.layerCount && !draft.endsAfterAttention
-        var embedding: [Shard]?, output: [Shard]?
-        if isFirst {
-            let part = PartDraft(1, home: draft.embeddingHome, device: draft.plans.first?.attention.first?.device ?? 0)
-            embedding = shards([part], units: shape.vocabularySize, grain: 1)
-        }
-        if isLast { output = shards(draft.output, units: shape.vocabularySize, grain: grain(of: shape.vocabularySize)) }
-        var spans: [StageLayout.Span] = []
+        var layout = StageLayout(
+            machine: draft.machine, layers: draft.layers, spans: [], pools: pools.blocks, hiddenStates: MemoryID(draft.hidden), streams: [])
+        if isFirst { layout.embedding = [embedding(draft)] }
+        if isLast { layout.output = shards(draft.output, units: shape.vocabularySize, grain: Self.vocabularyGrain(shape.vocabularySize)) }
         var start = 0
         for (index, run) in shape.runs.enumerated() {
             let layers = draft.layers.clamped(to: start..<start + run.count)
             start += run.count
             guard !layers.isEmpty else { continue }
-            let units = run.layer.feedForward.units
-            let grain = run.layer.feedForward.expertsPerToken == nil ? grain(of: units) : 1
+            let keyValue = keyValue(draft, pools, run: index)
             var next = layers.lowerBound
             while next < layers.upperBound {
                 let layer = draft.layer(next)
@@ -78,91 +109,91 @@ struct Realiser {
                 if lacksAttention { end = next + 1 }
                 if draft.endsAfterAttention { end = min(end, max(next + 1, draft.layers.upperBound - 1)) }
                 let lacksFeedForward = draft.endsAfterAttention && next == draft.layers.upperBound - 1
-                spans.append(
-                    StageLayout.Span(
-                        layers: next..<end, run: index,
-                        attention: lacksAttention ? [] : shards(layer.attention, units: run.layer.attention.keyValueHeadCount, grain: 1),
-                        feedForward: lacksFeedForward ? [] : shards(layer.feedForward, units: units, grain: grain)))
+                var placement = StageLayout.Placement()
+                if !lacksAttention {
+                    placement.attention = shards(
+                        layer.attention, units: run.layer.attention.keyValueHeadCount, grain: grains[index].attention)
+                    placement.keyValue = keyValue
+                }
+                if !lacksFeedForward {
+                    placement.feedForward = shards(layer.feedForward, units: run.layer.feedForward.units, grain: grains[index].feedForward)
+                    let usual = (lacksAttention ? layer.feedForward : layer.attention).first { $0.share > 0 }
+                    if run.layer.feedForward.hasSharedModule, let part = layer.shared ?? usual { placement.shared = [shard(part, 0..<1)] }
+                }
+                layout.spans.append(StageLayout.Span(layers: next..<end, run: index, placement: placement))
                 next = end
             }
         }
-        return StageLayout(
-            machine: draft.machine, layers: draft.layers, embedding: embedding, output: output, spans: spans,
-            keyValue: keyValue(draft, sequences: sequences), hiddenStates: MemoryID(draft.hidden), streamingWindow: draft.window)
+        layout.streams = streams(layout, window: draft.window)
+        return layout
     }
 
-    /// Shares of the cache, with room for so many sequences at full context.
-    private func keyValue(_ draft: StageDraft, sequences: Int) -> [KeyValueShare] {
-        let all = draft.layers.isEmpty ? 0 : shape.layer(draft.layers.lowerBound).attention.keyValueHeadCount
-        let heads = Self.apportion(draft.keyValue.map { $0.bySequence ? 0 : $0.share }, units: all, grain: 1)
-        let tokens = sequences.multipliedReportingOverflow(by: contextTokens)
-        let room = tokens.overflow ? Int.max : tokens.partialValue
-        var shares: [KeyValueShare] = []
-        var next = 0, left = room
-        let attends = draft.layers.count > (draft.startsAtFeedForward ? 1 : 0)
-        for (index, part) in draft.keyValue.enumerated() where attends {
-            var heads = 0..<(part.bySequence ? all : heads[index]), sequences = 1.0, capacity = room
-            if part.bySequence {
-                guard part.share > 1e-9 else { continue }
-                sequences = min(1, part.share)
-                // Rounded down, so that what was planned to fit does; the last share takes the rest.
-                capacity = index == draft.keyValue.count - 1 ? left : min(left, Int(min(9e18, part.share * Double(room) + 1e-6)))
-                left -= capacity
-            } else {
-                guard !heads.isEmpty else { continue }
-                heads = next..<next + heads.count
-                next = heads.upperBound
-            }
-            shares.append(
-                KeyValueShare(
-                    heads: heads, sequences: sequences, memory: MemoryID(part.memory), device: DeviceID(part.device), bulk: part.computer,
-                    format: keyValueFormat, capacityTokens: capacity))
+    /// The table is looked up where it lies: by the processor in host memory where there is one, else by the device that attends first.
+    private func embedding(_ draft: StageDraft) -> Shard {
+        var device = draft.plans.first?.attention.first?.device ?? 0
+        if hardware.memories[draft.embeddingHome].kind == .host, let cpu = hardware.cpus[draft.machine], !hardware.devices[cpu].excluded {
+            device = cpu
         }
-        return shares
+        return shard(PartDraft(1, home: draft.embeddingHome, device: device), 0..<shape.vocabularySize)
     }
 
-    func layout(_ draft: ReplicaDraft) -> ReplicaLayout {
-        ReplicaLayout(stages: draft.stages.map { layout($0, sequences: draft.sequences) }, block: draft.block, sliceTables: draft.slices)
+    /// Where the keys and values of a run's layers are, pool by pool.
+    private func keyValue(_ draft: StageDraft, _ pools: KeyValuePools, run: Int) -> [StageLayout.KeyValuePlace] {
+        let heads = shape.runs[run].layer.attention.keyValueHeadCount
+        func place(_ part: KeyValueDraft, _ range: Range<Int>, _ pool: Int) -> StageLayout.KeyValuePlace {
+            StageLayout.KeyValuePlace(
+                heads: range, pool: pool, memory: MemoryID(part.memory), format: keyValueFormat, computers: part.computers)
+        }
+        var result: [StageLayout.KeyValuePlace] = []
+        for pool in pools.blocks.indices {
+            let byHeads = draft.keyValue.filter { !$0.bySequence }
+            if byHeads.isEmpty {
+                var sum = 0.0
+                let middle = pools.middle(pool)
+                let part = draft.keyValue.first { part in
+                    sum += part.share
+                    return part.share > 0 && sum >= middle
+                }
+                if let part = part ?? draft.keyValue.last { result.append(place(part, 0..<heads, pool)) }
+                continue
+            }
+            // As attention's parts are divided, so that queries stay where they are made.
+            var next = 0
+            for (part, count) in zip(byHeads, Self.apportion(byHeads.map(\.share), units: heads, grain: grains[run].attention)) where count > 0 {
+                result.append(place(part, next..<next + count, pool))
+                next += count
+            }
+        }
+        return result
     }
 
-    func plan(_ replicas: [ReplicaDraft]) -> Plan { plan(replicas.map(layout)) }
-
-    func plan(_ layouts: [ReplicaLayout]) -> Plan {
-        var devices: Set<Int> = [], memories: Set<Int> = []
+    /// A stream for every device that multiplies weights which are not in its memory.
+    private func streams(_ layout: StageLayout, window: Int) -> [WeightStream] {
+        var streams: [WeightStream] = []
         func note(_ shards: [Shard]) {
             for shard in shards {
-                memories.insert(shard.home.rawValue)
-                for computer in shard.computers { devices.insert(computer.device.rawValue) }
+                for computer in shard.computers where hardware.devices[computer.device.rawValue].memory != shard.home.rawValue {
+                    let index = streams.firstIndex { $0.device == computer.device } ?? streams.count
+                    if index == streams.count {
+                        streams.append(WeightStream(device: computer.device, window: max(window, Self.slots), slots: Self.slots))
+                    }
+                    // One slab is read into while another is sent on.
+                    if hardware.memories[shard.home.rawValue].kind == .disk, !hardware.devices[computer.device.rawValue].isCPU {
+                        streams[index].bounce = Self.bounceSlabs * streams[index].slabBytes
+                    }
+                }
             }
         }
-        for stage in layouts.lazy.flatMap(\.stages) {
-            note(stage.embedding ?? [])
-            note(stage.output ?? [])
-            for span in stage.spans {
-                note(span.attention)
-                note(span.feedForward)
-            }
-            for share in stage.keyValue {
-                memories.insert(share.memory.rawValue)
-                devices.insert(share.device.rawValue)
-                if let bulk = share.bulk { devices.insert(bulk.device.rawValue) }
-            }
-            memories.insert(stage.hiddenStates.rawValue)
+        for span in layout.spans {
+            note(span.placement.attention)
+            note(span.placement.shared)
+            note(span.placement.feedForward)
         }
-        let built = layouts.map(\.replica)
-        for device in devices { memories.insert(hardware.devices[device].memory) }
-        return Plan(
-            model: "", profile: hardware.fingerprint,
-            devices: devices.sorted().map { index in
-                let device = hardware.devices[index]
-                return PlannedDevice(
-                    id: DeviceID(index), machine: MachineID(device.machine), kind: device.profile.kind,
-                    name: "\(device.label) (\(device.profile.name))")
-            },
-            memories: memories.sorted().map { index in
-                let memory = hardware.memories[index]
-                return PlannedMemory(
-                    id: MemoryID(index), machine: MachineID(memory.machine), kind: memory.kind, name: memory.label, capacity: memory.capacity)
-            }, replicas: built)
+        note(layout.output ?? [])
+        return streams.sorted { $0.device.rawValue < $1.device.rawValue }
     }
+
+    /// Slabs of a window: what is multiplied, what is ready and what is being filled, and one more so that pieces of uneven size follow closely.
+    static let slots = 4
+    static let bounceSlabs = 2
 }

@@ -13,7 +13,7 @@ struct ReplicaChoice {
 
     var stages: [Stage]
     /// From each stage to the next.
-    var links: [LinkProfile]
+    var links: [BoundaryLink]
     var problem: Problem
     /// Seconds of what the objective counts of a lone request.
     var lone: Double
@@ -27,7 +27,7 @@ struct ReplicaChoice {
     /// Seconds of a lone request from the first prompt token to the last output token.
     var total = Double.infinity
 
-    init(stages: [Stage], links: [LinkProfile], problem: Problem, lone: Double) {
+    init(stages: [Stage], links: [BoundaryLink], problem: Problem, lone: Double) {
         self.stages = stages
         self.links = links
         self.problem = problem
@@ -53,7 +53,7 @@ extension ReplicaChoice: PipelineTimes {
         return own.group.seconds(load, layers: own.layers, last: own.ends.contains(.last))
     }
 
-    func hopSeconds(_ stage: Int, tokens: Double) -> Double { links[stage].seconds(bytes: tokens * Double(problem.shape.hiddenSize) * 2) }
+    func hopSeconds(_ stage: Int, tokens: Double) -> Double { links[stage].seconds(elements: tokens * Double(problem.shape.hiddenSize)) }
 
     func promptSlices(_ tokens: Double) -> [Double] {
         let count = max(1, (tokens / ReplicaModel.longestStep).rounded(.up))

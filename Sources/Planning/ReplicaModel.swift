@@ -9,16 +9,14 @@ public struct ReplicaModel: Sendable {
     let hardware: Hardware
     let shape: ModelShape
     let stages: [StageModel]
-    /// From each stage to the next: the fastest link between their devices.
-    let boundaries: [LinkProfile]
-    /// And every link between them that is the fastest for some message.
-    private let alternatives: [[LinkProfile]]
+    /// From each stage to the next.
+    let boundaries: [StageBoundary]
     /// Whether a stage streams weights.
     let isStreaming: Bool
     public let block: BlockGeometry
     let sliceTables: [SliceTable]
-    /// Sequences of `contextTokens` that the KV capacity of every stage has room for.
-    let capacityTokens: Int
+    /// KV blocks by pool.
+    let pools: [Int]
 
     public init(_ replica: Replica, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
         try self.init(ReplicaLayout(replica, shape: shape), hardware: hardware, shape: shape)
@@ -36,38 +34,18 @@ public struct ReplicaModel: Sendable {
             stages.append(try StageModel(stage, hardware: hardware, shape: shape))
         }
         guard next == 2 * shape.layerCount, !stages.isEmpty else { throw PlanProblem("stages cover \(next / 2) of \(shape.layerCount) layers") }
-        var boundaries: [LinkProfile] = [], alternatives: [[LinkProfile]] = []
-        for (from, to) in zip(stages, stages.dropFirst()) {
-            var best = LinkProfile(bytesPerSecond: 1, latency: 60), links: [LinkProfile] = []
-            for a in from.devices {
-                for b in to.devices {
-                    let link = a == b ? LinkProfile(bytesPerSecond: 1e12, latency: 0) : hardware.link(a, b)
-                    if link.seconds(bytes: 16384) < best.seconds(bytes: 16384) { best = link }
-                    if !links.contains(where: { $0.bytesPerSecond >= link.bytesPerSecond && $0.latency <= link.latency }) { links.append(link) }
-                }
-            }
-            boundaries.append(best)
-            alternatives.append(links)
-        }
         self.stages = stages
-        self.boundaries = boundaries
-        self.alternatives = alternatives
+        boundaries = zip(stages, stages.dropFirst()).map { StageBoundary(from: $0.devices, to: $1.devices, hardware: hardware) }
         isStreaming = stages.contains(where: \.isStreaming)
         block = replica.block
         sliceTables = replica.sliceTables
-        // Shares of one head range side by side hold different sequences, so their capacities add up.
-        capacityTokens =
-            replica.stages.filter(\.attends).map { stage in
-                let ranges = Set(stage.keyValue.map(\.heads))
-                return ranges.map { range in stage.keyValue.reduce(0) { $1.heads == range ? min(1 << 60, $0 + min(1 << 60, $1.capacityTokens)) : $0 }
-                }.min() ?? 0
-            }.min() ?? 0
+        pools = replica.pools
     }
 
-    func boundarySeconds(_ index: Int, tokens: Double) -> Double {
-        let bytes = tokens * Double(shape.hiddenSize) * StageModel.hiddenBytes
-        return alternatives[index].reduce(.infinity) { min($0, $1.seconds(bytes: bytes)) }
-    }
+    /// Sequences of so many tokens that the KV cache has room for, whole blocks each.
+    func sequenceCapacity(tokens: Int) -> Int { ReplicaSchedule(pools: pools).sequenceCapacity(tokens: tokens) }
+
+    func boundarySeconds(_ index: Int, tokens: Double) -> Double { boundaries[index].seconds(elements: tokens * Double(shape.hiddenSize)) }
 
     /// Seconds from a step's start at the first stage to its end at the last: the sum over stages, nothing overlapped between them.
     public func seconds(_ load: StepLoad) -> Double {
@@ -139,7 +117,7 @@ public struct ReplicaModel: Sendable {
     func slices(sequences: Double, promptTokens: Double) -> [Double] {
         let tokens = Int(min(1e9, promptTokens.rounded()))
         if let table = sliceTables.table(for: tokens), !table.slices.isEmpty {
-            return table.cut(tokens, tile: SlicedPipeline.kernelTile).map { Double($0) * promptTokens / Double(max(1, tokens)) }
+            return sliceTables.slices(ofPrompt: tokens).map { Double($0) * promptTokens / Double(max(1, tokens)) }
         }
         // One sequence alone is cut only where it is longer than a step; several go one after another in steps as full as possible.
         // Beyond half a million tokens slices grow instead of getting more.

@@ -75,15 +75,15 @@ extension ReplicaSolver {
         return bytes >= NodeTables(problem: problem).layerBytes * Double(problem.shape.layerCount)
     }
 
-    func link(_ a: Int, _ b: Int) -> LinkProfile {
+    func link(_ a: Int, _ b: Int) -> BoundaryLink {
         let key = a * blocks.count + b
         if let found = hops[key] { return found }
-        var best = LinkProfile(bytesPerSecond: 1, latency: 60)
+        var best = BoundaryLink(link: LinkProfile(bytesPerSecond: 1, latency: 60), format: .f16)
         for x in blocks[a] {
             for y in blocks[b] {
                 let (from, to) = (pools[x].devices[0], pools[y].devices.count > 1 && x == y ? pools[y].devices[1] : pools[y].devices[0])
-                let link = from == to ? LinkProfile(bytesPerSecond: 1e12, latency: 0) : problem.hardware.link(from, to)
-                if link.seconds(bytes: 16384) < best.seconds(bytes: 16384) { best = link }
+                let link = problem.hardware.boundary(from, to)
+                if link.link.seconds(bytes: StageBoundary.shortMessage) < best.link.seconds(bytes: StageBoundary.shortMessage) { best = link }
             }
         }
         hops[key] = best
@@ -92,7 +92,7 @@ extension ReplicaSolver {
 
     func hop(_ a: Int, _ b: Int, _ counts: [Int], _ measure: Criteria.Measure) -> Double {
         let link = link(a, b)
-        return criteria.loads(measure).reduce(0) { $0 + $1.weight * link.seconds(bytes: $1.load.tokens * Double(problem.shape.hiddenSize) * 2) }
+        return criteria.loads(measure).reduce(0) { $0 + $1.weight * link.seconds(elements: $1.load.tokens * Double(problem.shape.hiddenSize)) }
     }
 
     /// Orders of machines: all of up to four; beyond, nearest neighbours from every start.
@@ -191,7 +191,7 @@ extension ReplicaSolver {
     /// A chain as a choice, in terms of positions in `used`.
     func choice(_ chain: ChainSearch.Chain, _ order: [Int], _ counts: [Int], _ used: [Int]) -> ReplicaChoice? {
         var stages: [ReplicaChoice.Stage] = []
-        var links: [LinkProfile] = []
+        var links: [BoundaryLink] = []
         for (index, part) in chain.links.enumerated() {
             let block = order[part.machine]
             let group = groups[block][part.group]

@@ -23,7 +23,7 @@ final class ReplicaSolver {
     /// Groups made of like devices, one device of each kind, and the fastest links between blocks.
     var made: [[Int]: TensorGroup] = [:]
     var singles: [Int: TensorGroup] = [:]
-    var hops: [Int: LinkProfile] = [:]
+    var hops: [Int: BoundaryLink] = [:]
 
     /// A group with what it takes of its block's pools.
     struct Group {
@@ -61,7 +61,7 @@ final class ReplicaSolver {
         func alike(_ a: Int, _ b: Int) -> Bool {
             let (x, y) = (hardware.devices[pools[a].devices[0]], hardware.devices[pools[b].devices[0]])
             let (m, n) = (hardware.profile.machines[x.machine], hardware.profile.machines[y.machine])
-            return x.profile == y.profile && hardware.memories[x.memory].capacity == hardware.memories[y.memory].capacity
+            return x.profile.isLike(y.profile) && hardware.memories[x.memory].capacity == hardware.memories[y.memory].capacity
                 && m.stepOverhead == n.stepOverhead && m.memory.bytesPerSecond == n.memory.bytesPerSecond
         }
         for pool in pools.indices { poolClass.append((0..<pool).first { alike($0, pool) } ?? pool) }

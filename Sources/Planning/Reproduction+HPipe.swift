@@ -58,10 +58,9 @@ extension Reproduction {
 
     /// The same stages with the batch as micro-batches of one sequence, prompts whole.
     private func grouped(_ evaluation: Evaluation?, _ problem: Problem) -> Evaluation? {
-        guard var plan = evaluation?.plan else { return nil }
-        plan.replicas[0].block = BlockGeometry(microBatchSize: 1, microBatchCount: problem.togetherSequences)
-        plan.replicas[0].sliceTables = []
-        return try? problem.evaluate(plan)
+        guard let plan = evaluation?.plan else { return nil }
+        let block = BlockGeometry(microBatchSize: 1, microBatchCount: problem.togetherSequences)
+        return try? problem.evaluate(problem.changed(plan, replica: 0, block: block, sliceTables: []))
     }
 
     /// All devices in order, modules so that the busiest stage is least busy.

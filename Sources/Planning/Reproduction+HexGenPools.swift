@@ -55,7 +55,7 @@ extension Reproduction {
             guard rate > 0, let index = plans.firstIndex(where: { $0.plan.plan.replicas == plan.plan.replicas }) else { return nil }
             let key = "\(index) \(rate)"
             if let known = memory.totals[key] { return known }
-            let totals = problem(rate: rate)?.played(plan.plan)?.finished
+            let totals = problem(rate: rate)?.simulated(plan.plan)?.finished
             memory.totals[key] = totals
             return totals
         }
@@ -196,7 +196,7 @@ extension Reproduction {
             let problem = try Problem(scenario)
             var left = before.best.plan
             let gone = problem.hardware.devices.indices.filter { problem.hardware.devices[$0].excluded }
-            left.replicas.removeAll { replica in replica.stages.contains { stage in stage.keyValue.contains { gone.contains($0.device.rawValue) } } }
+            left.replicas.removeAll { replica in replica.stages.contains { stage in stage.devices.contains { gone.contains($0.rawValue) } } }
             let after = try Planner(problem).plan(.hexgen, timeLimit: timeLimit, warm: before.best)
             func share(_ evaluation: Evaluation?) -> String { evaluation?.prediction.sloAttainment.map { Text.percent($0) } ?? "-" }
             text += row([

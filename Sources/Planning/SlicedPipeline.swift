@@ -35,9 +35,6 @@ final class SlicedPipeline {
     /// Evaluated (stage, slice) pairs so far: the search's measure of work, so that results do not depend on the machine's speed.
     var work = 0
 
-    /// Tokens that kernels take together.
-    static let kernelTile = 32
-
     /// - Parameter mostTiles: coarseness of slices; tiles are whole kernel tiles.
     init(costs: PipelineCosts, groups: Int, prompt: Int, mostTiles: Int) {
         let problem = costs.problem
@@ -45,7 +42,7 @@ final class SlicedPipeline {
         self.groups = groups
         self.prompt = prompt
         sequences = Double(problem.togetherSequences) / Double(groups)
-        let kernel = Self.kernelTile
+        let kernel = ReplicaSchedule.tileTokens
         tile = kernel * max(1, (prompt + kernel * mostTiles - 1) / (kernel * mostTiles))
         tiles = max(1, (prompt + tile - 1) / tile)
         longest = max(1, min(tiles, Int(ReplicaModel.longestStep) / tile))

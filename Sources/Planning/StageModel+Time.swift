@@ -19,23 +19,32 @@ extension StageModel {
         var hostBytes = 0.0
         // Layers that differ and are streamed: what each kind of them asks for, for the window's sake.
         var layers: [LayerTime] = []
-        let differ = window > 0 && groups.count > 1 && isStreaming
+        let differ = groups.count > 1 && isStreaming
 
         for group in groups {
             let count = Double(group.count)
             let before = differ ? time : nil
             let attention = group.attention.isEmpty ? nil : Self.choose(group.attention, perBatch)
+            let shared = group.shared.isEmpty ? nil : Self.choose(group.shared, perBatch)
             let feedForward = group.feedForward.isEmpty ? nil : Self.choose(group.feedForward, perBatch)
             // Seconds per layer and block on the site that multiplies, on others that only attend, and on the way between.
             var main = 0.0, aside = 0.0, between = 0.0
             if let attention {
-                let parts = attentionSeconds(group.layer, attention, load, count: count, time: &time, hostBytes: &hostBytes)
+                let parts = attentionSeconds(
+                    group.layer, attention, group.keyValue, load, count: count, time: &time, hostBytes: &hostBytes)
                 (main, aside, between) = parts
                 time.terms.hops += parts.between * count
             }
+            if let shared { main += sharedSeconds(group.layer, shared, load, count: count, time: &time, hostBytes: &hostBytes) }
             if let feedForward { main += feedForwardSeconds(group.layer, feedForward, load, count: count, time: &time, hostBytes: &hostBytes) }
             if let attention, let feedForward {
                 let hop = hopSeconds(from: attention.site, to: feedForward.site, bytes: hiddenMessage) * batches
+                between += hop
+                time.terms.hops += hop * count
+            }
+            // The shared part's result to where the experts' are added.
+            if let from = shared?.site.first, let feedForward, !feedForward.site.contains(from) {
+                let hop = hopSeconds(from: [from], to: feedForward.site, bytes: hiddenMessage) * batches
                 between += hop
                 time.terms.hops += hop * count
             }
@@ -82,7 +91,8 @@ extension StageModel {
 
     /// An attention module of one layer, and its exchange: seconds on the site that multiplies, on others that only attend, and on the way between.
     func attentionSeconds(
-        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime, hostBytes: inout Double
+        _ layer: LayerShape, _ variant: Variant, _ keyValue: [KeyValuePart], _ load: StepLoad, count: Double, time: inout StageTime,
+        hostBytes: inout Double
     ) -> (main: Double, aside: Double, between: Double) {
         let batches = Double(max(1, load.microBatches)), tokens = load.tokens / batches
         let product =
@@ -91,11 +101,24 @@ extension StageModel {
                 kernels: Self.attentionKernels, count: count, time: &time, hostBytes: &hostBytes)
             + vectors(variant.site, elements: attentionElements(layer), tokens: tokens, batches: batches, count: count, time: &time)
         time.terms.attentionWeights += product * count
-        let (own, other, moved) = attend(layer.attention, load: load, site: variant, count: count, time: &time, hostBytes: &hostBytes)
+        let (own, other, moved) = attend(
+            layer.attention, keyValue, load: load, site: variant, count: count, time: &time, hostBytes: &hostBytes)
         time.terms.keyValue += max(own, other) * count
         let exchanged = exchange(variant, tokens * Double(shape.hiddenSize) * Self.hiddenBytes) * batches
         time.terms.exchange += exchanged * count
         return (product + own + exchanged, other, moved)
+    }
+
+    /// Router and shared experts of one layer.
+    func sharedSeconds(
+        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime, hostBytes: inout Double
+    ) -> Double {
+        let batches = Double(max(1, load.microBatches))
+        let seconds = products(
+            variant.parts, elements: Double(layer.feedForward.sharedModuleElements), touched: 1, tokens: load.tokens / batches, batches: batches,
+            kernels: Self.feedForwardKernels, count: count, time: &time, hostBytes: &hostBytes)
+        time.terms.feedForward += seconds * count
+        return seconds
     }
 
     /// A feed-forward module of one layer, and its exchange.
@@ -181,7 +204,7 @@ extension StageModel {
         return slowest
     }
 
-    /// Experts: each token's, spread over those that any token touches; what all tokens share counts like a dense product.
+    /// Experts: each token's, spread over those that any token touches.
     private func feedForwardProducts(
         _ layer: FeedForwardShape, _ variant: Variant, load: StepLoad, perBatch: Double, batches: Double, count: Double, time: inout StageTime,
         hostBytes: inout Double
@@ -189,7 +212,7 @@ extension StageModel {
         let units = Double(layer.units) * Double(layer.elementsPerUnit)
         guard let chosen = layer.expertsPerToken else {
             return products(
-                variant.parts, elements: units + Double(layer.sharedElements), touched: 1, tokens: perBatch, batches: batches,
+                variant.parts, elements: Double(layer.dividedElements), touched: 1, tokens: perBatch, batches: batches,
                 kernels: Self.feedForwardKernels,
                 count: count, time: &time, hostBytes: &hostBytes)
         }
@@ -197,20 +220,16 @@ extension StageModel {
         // Streamed experts are loaded once per block: those that any of its tokens touches.
         let streamed = layer.touchedShare(tokens: load.tokens) / touched
         let each = perBatch * Double(chosen) / Double(layer.units)
-        let routed = products(
+        return products(
             variant.parts, elements: units, touched: touched, tokens: each, batches: batches,
             kernels: Self.feedForwardKernels * Double(chosen).squareRoot(),
             count: count, time: &time, hostBytes: &hostBytes, streamed: streamed)
-        let shared = products(
-            variant.parts, elements: Double(layer.sharedElements), touched: 1, tokens: perBatch, batches: batches, kernels: Self.feedForwardKernels,
-            count: count,
-            time: &time, hostBytes: &hostBytes)
-        return routed + shared
     }
 
     /// Attention over the KV cache where it lives: seconds per layer and block on the multiplying site, elsewhere, and moving queries and results there.
     private func attend(
-        _ layer: AttentionShape, load: StepLoad, site: Variant, count: Double, time: inout StageTime, hostBytes: inout Double
+        _ layer: AttentionShape, _ keyValue: [KeyValuePart], load: StepLoad, site: Variant, count: Double, time: inout StageTime,
+        hostBytes: inout Double
     ) -> (own: Double, other: Double, moved: Double) {
         var cached = load.cached, pairs = load.pairs
         if let window = layer.slidingWindow, load.sequences > 0 {
@@ -218,16 +237,16 @@ extension StageModel {
             cached = min(cached, longest)
             pairs = min(pairs, load.tokens * Double(window))
         }
-        let perPosition = Double(layer.keyValueElements)
         let perToken = Double(layer.headCount * (layer.keySize + layer.valueSize) + layer.keyValueElements) * Self.hiddenBytes
         var own = 0.0, other = 0.0, moved = 0.0
         let perBatch = load.tokens / Double(max(1, load.microBatches))
-        for var part in keyValue {
-            if let bulk = part.bulk, perBatch >= bulk.fromTokens { (part.device, part.source) = (bulk.device, bulk.source) }
+        for share in keyValue {
+            let part = share.attending(tokens: perBatch)
             let device = hardware.devices[devices[part.device]].profile
-            let bytes = part.share * perPosition * part.bytesPerElement
+            // Of one position.
+            let bytes = share.share * layer.keyValuePositionBytes(share.format)
             let seconds = device.attentionSeconds(
-                format: part.format, bytes: cached * bytes, operations: part.share * pairs * layer.operationsPerPosition,
+                format: share.format, bytes: cached * bytes, operations: share.share * pairs * layer.operationsPerPosition,
                 rows: Double(layer.headCount) / Double(max(1, layer.keyValueHeadCount)) * load.tokens / max(1, load.sequences))
             time.busy[part.device] += seconds * count
             if device.kind == .cpu { hostBytes += cached * bytes * count }
@@ -237,7 +256,7 @@ extension StageModel {
             noteWrite(part.source, bytes: load.tokens * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
             let here = site.parts.reduce(0) { $1.device == part.device ? $0 + $1.share : $0 }
             if here > 0 { own = max(own, seconds) } else { other = max(other, seconds) }
-            let missing = part.share - here
+            let missing = share.share - here
             if missing > 1e-9, let from = site.site.first(where: { $0 != part.device }) {
                 let link = hardware.link(devices[from], devices[part.device])
                 let bytes = missing * load.tokens * perToken

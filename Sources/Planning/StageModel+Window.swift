@@ -14,7 +14,7 @@ struct LayerTime {
 }
 
 extension StageModel {
-    /// Seconds of a step whose layers differ, with transfers no further ahead than the window.
+    /// Seconds of a step whose layers differ, with transfers no further ahead than the windows.
     ///
     /// Weights arrive while layers compute: during a layer of `chain` seconds a link may bring what the layer itself still misses, and then as much of what comes next as the window holds. A layer takes
     ///
@@ -31,7 +31,9 @@ extension StageModel {
                 resource < devices.count
                 ? hardware.devices[devices[resource]].profile.link?.toDevice
                 : hardware.disks[machine].map { hardware.memories[$0].readBytesPerSecond }
-            return window / (rate ?? 1e9)
+            // What comes from disk goes on through every device's own.
+            let own = resource < devices.count ? windows[resource] : 0
+            return (own > 0 ? own : windows.max() ?? 0) / (rate ?? 1e9)
         }
         // The model's ends belong to no layer.
         var rest = time.chain

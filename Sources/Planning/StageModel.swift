@@ -34,14 +34,21 @@ struct StageModel: Sendable {
         var site: [Int]
     }
 
-    struct KeyValuePart: Sendable {
-        var device: Int
+    /// A share of the layer's keys and values, of the heads and of the sequences.
+    struct KeyValuePart: Sendable, Equatable {
+        /// Who attends from so many tokens of a micro-batch on, and where its keys and values come from.
+        struct Attending: Sendable, Equatable {
+            var fromTokens: Double
+            var device: Int
+            var source: Source
+        }
+
         var share: Double
         var format: KeyValueFormat
-        var bytesPerElement: Double
-        var source: Source
-        /// Who attends in steps of so many tokens on.
-        var bulk: (fromTokens: Double, device: Int, source: Source)?
+        /// Ascending by tokens, never empty.
+        var attending: [Attending]
+
+        func attending(tokens: Double) -> Attending { attending.last { $0.fromTokens <= tokens } ?? attending[0] }
     }
 
     /// Layers alike. At a stage's ends one of the two modules may be in the neighbouring stage: then it has no variants.
@@ -49,43 +56,42 @@ struct StageModel: Sendable {
         var count: Int
         var layer: LayerShape
         var attention: [Variant]
+        /// What experts share; empty for dense layers.
+        var shared: [Variant]
         var feedForward: [Variant]
+        var keyValue: [KeyValuePart]
     }
 
     let hardware: Hardware
     let shape: ModelShape
     /// Layers from first to last, by group.
     var order: [(group: Int, count: Int)] = []
-    /// Bytes of staging buffers per device.
-    let window: Double
+    /// Bytes of staging memory by device, 0 where it streams nothing.
+    var windows: [Double] = []
     let machine: Int
     /// Hardware's indices.
     var devices: [Int] = []
     var groups: [Group] = []
+    /// Whether some device multiplies layers' weights that are not in its memory.
+    private(set) var isStreaming = false
     /// How often a layer of the first group is followed by one of the second.
     var transitions: [(from: Int, to: Int, count: Int)] = []
     var output: [Variant] = []
-    var keyValue: [KeyValuePart] = []
     var hiddenOnHost = false
     /// Exchange link of a set of devices, by the set's bit mask over `devices` (first 60 devices).
     var slowest: [UInt64: LinkProfile] = [:]
-
-    init(_ stage: Stage, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
-        try self.init(StageLayout(stage, shape: shape), hardware: hardware, shape: shape)
-    }
 
     init(_ stage: StageLayout, hardware: Hardware, shape: ModelShape) throws(PlanProblem) {
         self.hardware = hardware
         self.shape = shape
         machine = stage.machine
-        window = Double(stage.streamingWindow)
         guard hardware.hosts.indices.contains(machine) else { throw PlanProblem("stage on machine \(machine), which the profile does not have") }
         hiddenOnHost = hardware.memories.indices.contains(stage.hiddenStates.rawValue) && hardware.memories[stage.hiddenStates.rawValue].kind != .gpu
         // A stage has few kinds of layers but may have many spans of them (layers that take turns).
         var kinds: [StageLayout.Span] = []
         var kindOf: [Int] = []
         for span in stage.spans {
-            if let known = kinds.firstIndex(where: { $0.run == span.run && $0.attention == span.attention && $0.feedForward == span.feedForward }) {
+            if let known = kinds.firstIndex(where: { $0.run == span.run && $0.placement == span.placement }) {
                 kindOf.append(known)
             } else {
                 kindOf.append(kinds.count)
@@ -93,17 +99,29 @@ struct StageModel: Sendable {
             }
         }
         try noteDevices(stage, kinds)
+        windows = devices.map { device in stage.streams.first { $0.device.rawValue == device }.map { Double($0.window) } ?? 0 }
         if let shards = stage.output { output = try variants(shards, units: shape.vocabularySize) }
         var groupOf: [Int] = []
         for kind in kinds {
             let layer = shape.runs[kind.run].layer
-            let attention = try variants(kind.attention, units: layer.attention.keyValueHeadCount)
-            let feedForward = try variants(kind.feedForward, units: layer.feedForward.units)
-            if let known = groups.firstIndex(where: { $0.attention == attention && $0.feedForward == feedForward && $0.layer == layer }) {
+            let group = Group(
+                count: 0, layer: layer, attention: try variants(kind.placement.attention, units: layer.attention.keyValueHeadCount),
+                shared: try variants(kind.placement.shared, units: 1),
+                feedForward: try variants(kind.placement.feedForward, units: layer.feedForward.units),
+                keyValue: try keyValue(kind.placement.keyValue, layer.attention, pools: stage.pools))
+            if let known = groups.firstIndex(where: {
+                $0.attention == group.attention && $0.shared == group.shared && $0.feedForward == group.feedForward
+                    && $0.keyValue == group.keyValue && $0.layer == layer
+            }) {
                 groupOf.append(known)
             } else {
                 groupOf.append(groups.count)
-                groups.append(Group(count: 0, layer: layer, attention: attention, feedForward: feedForward))
+                groups.append(group)
+            }
+        }
+        isStreaming = groups.contains { group in
+            [group.attention, group.shared, group.feedForward].contains { variants in
+                variants.contains { $0.parts.contains { $0.source != .resident } }
             }
         }
         var previous: Int?
@@ -118,20 +136,6 @@ struct StageModel: Sendable {
             if let previous { noteTransition(from: previous, to: group, count: 1) }
             if span.layers.count > 1 { noteTransition(from: group, to: group, count: span.layers.count - 1) }
             previous = group
-        }
-        let heads = Double(max(1, groups.first?.layer.attention.keyValueHeadCount ?? 1))
-        for share in stage.keyValue {
-            let device = devices.firstIndex(of: share.device.rawValue) ?? 0
-            var bulk: (fromTokens: Double, device: Int, source: Source)?
-            if let other = share.bulk {
-                let local = devices.firstIndex(of: other.device.rawValue) ?? 0
-                bulk = (Double(other.fromTokens), local, try source(share.memory.rawValue, computedBy: local))
-            }
-            keyValue.append(
-                KeyValuePart(
-                    device: device, share: Double(share.heads.count) / heads * share.sequences, format: share.format,
-                    bytesPerElement: share.format.bytesPerElement,
-                    source: try source(share.memory.rawValue, computedBy: device), bulk: bulk))
         }
         for group in groups {
             for variant in group.attention where variant.site.count > 1 { noteExchange(variant.site) }
@@ -148,24 +152,48 @@ struct StageModel: Sendable {
         }
     }
 
-    /// Every device that computes or attends, ascending.
+    /// Every device that multiplies or attends, ascending; looking embeddings up costs nothing.
     private mutating func noteDevices(_ stage: StageLayout, _ kinds: [StageLayout.Span]) throws(PlanProblem) {
         var used: [Int] = []
-        func note(_ device: DeviceID) { if !used.contains(device.rawValue) { used.append(device.rawValue) } }
-        func note(_ shards: [Shard]) { for shard in shards { for computer in shard.computers { note(computer.device) } } }
-        note(stage.embedding ?? [])
-        note(stage.output ?? [])
-        for kind in kinds {
-            note(kind.attention)
-            note(kind.feedForward)
+        func note(_ computers: [Computer]) {
+            for computer in computers where !used.contains(computer.device.rawValue) { used.append(computer.device.rawValue) }
         }
-        for share in stage.keyValue {
-            note(share.device)
-            if let bulk = share.bulk { note(bulk.device) }
+        for shard in stage.output ?? [] { note(shard.computers) }
+        for kind in kinds {
+            for shard in kind.placement.attention { note(shard.computers) }
+            for shard in kind.placement.shared { note(shard.computers) }
+            for shard in kind.placement.feedForward { note(shard.computers) }
+            for place in kind.placement.keyValue { note(place.computers) }
         }
         for device in used where !hardware.devices.indices.contains(device) { throw PlanProblem("device \(device) is not in the profile") }
         devices = used.sorted()
         guard devices.count <= 60 else { throw PlanProblem("a stage of \(devices.count) devices; at most 60") }
+    }
+
+    /// Shares of a layer's keys and values: of the heads, and of the sequences that are in the pool.
+    private func keyValue(
+        _ places: [StageLayout.KeyValuePlace], _ attention: AttentionShape, pools: [Int]
+    ) throws(PlanProblem) -> [KeyValuePart] {
+        let heads = Double(max(1, attention.keyValueHeadCount)), blocks = pools.reduce(0.0) { $0 + Double($1) }
+        var parts: [KeyValuePart] = []
+        for place in places {
+            guard pools.indices.contains(place.pool), !place.computers.isEmpty else { throw PlanProblem("keys and values that nobody attends to") }
+            let ofSequences = blocks > 0 ? Double(pools[place.pool]) / blocks : 1 / Double(pools.count)
+            var attending: [KeyValuePart.Attending] = []
+            for computer in place.computers {
+                let device = devices.firstIndex(of: computer.device.rawValue) ?? 0
+                attending.append(
+                    .init(
+                        fromTokens: Double(computer.fromTokens), device: device, source: try source(place.memory.rawValue, computedBy: device)))
+            }
+            let part = KeyValuePart(share: Double(place.heads.count) / heads * ofSequences, format: place.format, attending: attending)
+            if let same = parts.firstIndex(where: { $0.format == part.format && $0.attending == part.attending }) {
+                parts[same].share += part.share
+            } else {
+                parts.append(part)
+            }
+        }
+        return parts
     }
 
     private func source(_ memory: Int, computedBy device: Int) throws(PlanProblem) -> Source {
@@ -235,15 +263,4 @@ public struct PlanProblem: Error, Sendable, Equatable, CustomStringConvertible {
     public init(_ message: String) { self.message = message }
 
     public var description: String { message }
-}
-
-extension KeyValueFormat {
-    /// Bytes of one element: 4-bit groups of 64 with two half-precision numbers, 8 bits with a scale per head and token (128 elements).
-    public var bytesPerElement: Double {
-        switch self {
-        case .f16: 2
-        case .q8: 1 + 2.0 / 128
-        case .q4: 0.5 + 4.0 / 64
-        }
-    }
 }

@@ -26,21 +26,21 @@ struct StepTimeline {
 
     init(_ replica: Replica, model: ReplicaModel, problem: Problem, prefill: Bool) {
         let prompt = problem.workload.meanPrompt, context = prompt + problem.workload.meanOutput / 2
-        let sequences = Double(max(1, replica.block.microBatchSize * replica.block.microBatchCount))
+        let sequences = Double(max(1, replica.schedule.block.sequences))
         let what = sequences == 1 ? "one sequence" : "\(Int(sequences)) sequences"
         if model.stages.count == 1 {
-            let batches = max(1, replica.block.microBatchCount)
+            let batches = max(1, replica.schedule.block.microBatchCount)
             let load =
                 prefill
                 ? StepLoad.prefill(sequences: sequences, tokens: prompt, microBatches: batches)
                 : StepLoad.decode(sequences: sequences, context: context, microBatches: batches)
             title = "one \(prefill ? "prefill" : "decode") step of \(what), layer after layer"
-            lanes = Self.layers(replica.stages[0], model: model, load: load)
+            lanes = Self.layers(replica.stages[0], replica.schedule, model: model, load: load)
         } else if prefill {
             let slices = model.slices(sequences: sequences, promptTokens: prompt)
             // Micro-batches follow one another as slices do; of very many the first are shown.
-            let groups = max(1, min(replica.block.microBatchCount, Int(sequences), max(1, 256 / slices.count)))
-            let each = sequences / Double(max(1, min(replica.block.microBatchCount, Int(sequences))))
+            let groups = max(1, min(replica.schedule.block.microBatchCount, Int(sequences), max(1, 256 / slices.count)))
+            let each = sequences / Double(max(1, min(replica.schedule.block.microBatchCount, Int(sequences))))
             title =
                 "prompts of \(what)" + (slices.count > 1 ? " in \(slices.count) slices" : "") + (groups > 1 ? ", \(groups) micro-batches" : "")
                 + ", from stage to stage"
@@ -83,21 +83,23 @@ struct StepTimeline {
         return lanes
     }
 
-    private static func layers(_ stage: Stage, model: ReplicaModel, load: StepLoad) -> [Lane] {
+    private static func layers(_ stage: Stage, _ schedule: ReplicaSchedule, model: ReplicaModel, load: StepLoad) -> [Lane] {
         var computing: [Int: [Span]] = [:], receiving: [Int: [Span]] = [:], sending: [Int: [Span]] = [:], disk: [Span] = []
         var previous: (placements: [[Shard]], time: StageTime, devices: [Int])?
         var now = 0.0
         // Transfers of what the first streamed layer needs were made during the step before.
         var arrived: [Int: Double] = [:], read = 0.0, ahead = true
         for layer in stage.layers {
-            let placements = stage.placements.filter { $0.module == .attention(layer: layer) || $0.module == .feedForward(layer: layer) }
+            let placements = stage.placements.filter { $0.module.layer == layer }
             let time: StageTime, devices: [Int]
             if let known = previous, known.placements == placements.map(\.shards) {
                 (time, devices) = (known.time, known.devices)
             } else {
                 var one = stage
                 (one.layers, one.placements, one.hasEmbedding, one.hasOutput) = (layer..<layer + 1, placements, false, false)
-                guard let alone = try? StageModel(one, hardware: model.hardware, shape: model.shape) else { continue }
+                guard let layout = try? StageLayout(one, shape: model.shape, pools: schedule.pools),
+                    let alone = try? StageModel(layout, hardware: model.hardware, shape: model.shape)
+                else { continue }
                 (time, devices) = (alone.time(load), alone.devices)
                 previous = (placements.map(\.shards), time, devices)
             }

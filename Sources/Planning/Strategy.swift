@@ -20,7 +20,7 @@ public enum Strategy: String, Sendable, CaseIterable {
     ///
     /// - Parameter warm: a plan to start from (re-planning); only `hexgen` and `auto` use it.
     func search(_ problem: Problem, deadline: Deadline, warm: Evaluation? = nil) -> [Evaluation] {
-        // Inside a search plans are judged quickly; the best are then played step by step.
+        // Inside a search plans are judged quickly; the best are then simulated step by step.
         let quick = problem.quick
         let found =
             switch self {
@@ -32,12 +32,12 @@ public enum Strategy: String, Sendable, CaseIterable {
             case .flexgen: FlexGenStrategy(problem: quick, deadline: deadline).search()
             case .auto: AutoStrategy(problem: quick, deadline: deadline).search(warm: warm)
             }
-        // `auto` has settled its own.
+        // `auto` has decided on its own.
         return self == .auto
-            ? Self.ranked(found) : problem.settled(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil, of: found))))
+            ? Self.ranked(found) : problem.decided(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil, of: found))))
     }
 
-    /// How many of its best plans are played step by step: of `hexgen` more where not every request is in time anyway.
+    /// How many of its best plans are simulated step by step: of `hexgen` more where not every request is in time anyway.
     func contenders(_ isWarm: Bool, of found: [Evaluation]) -> Int {
         guard self == .hexgen else { return isWarm ? 1 : 2 }
         // Only a service level's score says how many requests are late.
@@ -55,11 +55,11 @@ public enum Strategy: String, Sendable, CaseIterable {
         }
     }
 
-    /// Fitting plans first, of those the ones that were played step by step, then by score; ties by name so that results do not depend on the order of search.
+    /// Fitting plans first, of those the ones that were simulated step by step, then by score; ties by name so that results do not depend on the order of search.
     static func ranked(_ evaluations: [Evaluation]) -> [Evaluation] {
         evaluations.enumerated().sorted { a, b in
             if a.element.fits != b.element.fits { return a.element.fits }
-            if a.element.isMeasured != b.element.isMeasured { return a.element.isMeasured }
+            if a.element.isSimulated != b.element.isSimulated { return a.element.isSimulated }
             if a.element.score != b.element.score { return a.element.score < b.element.score }
             return a.offset < b.offset
         }.map(\.element)

@@ -33,7 +33,7 @@ final class TensorGroup {
         for run in shape.runs {
             var one = draft
             one.layers = first..<first + 1
-            if let model = try? StageModel(problem.realiser.stage(one, sequences: 1), hardware: hardware, shape: shape) {
+            if let model = try? StageModel(problem.realiser.layout(one, sequences: 1), hardware: hardware, shape: shape) {
                 layers.append((model, run.count))
             }
             first += run.count
@@ -41,18 +41,23 @@ final class TensorGroup {
         self.layers = layers
         var last = draft
         last.layers = shape.layerCount - 1..<shape.layerCount
-        ending = try? StageModel(problem.realiser.stage(last, sequences: 1), hardware: hardware, shape: shape)
+        ending = try? StageModel(problem.realiser.layout(last, sequences: 1), hardware: hardware, shape: shape)
 
-        // Whole heads and columns, as the plan will have them.
-        let layer = shape.runs[shape.runs.count - 1].layer
+        // Whole grains of heads and columns, as the plan will have them; what experts share lies on the first device, norms on every one.
+        let layer = shape.runs[shape.runs.count - 1].layer, formats = shape.matrixFormats
         let heads = layer.attention.keyValueHeadCount, units = layer.feedForward.units
-        let grain = layer.feedForward.expertsPerToken == nil ? problem.realiser.grain(of: units) : 1
-        let ofHeads = Realiser.apportion(shares, units: heads, grain: 1).map { Double($0) / Double(heads) }
-        let ofUnits = Realiser.apportion(shares, units: units, grain: grain).map { Double($0) / Double(units) }
+        let ofHeads = Realiser.apportion(shares, units: heads, grain: layer.attention.grain(formats: formats)).map { Double($0) / Double(heads) }
+        let ofUnits = Realiser.apportion(shares, units: units, grain: layer.feedForward.grain(formats: formats)).map { Double($0) / Double(units) }
         let tables = NodeTables(problem: problem)
-        let attention = Double(layer.attention.elements + layer.normElements) / Double(layer.elements)
         let (layerBytes, keyValueBytes, outputBytes) = (tables.layerBytes, tables.keyValueBytes, tables.outputBytes)
-        weights = zip(ofHeads, ofUnits).map { layerBytes * (attention * $0 + (1 - attention) * $1) }
+        let lead = ofHeads.firstIndex { $0 > 0 }
+        weights = devices.indices.map { index in
+            let elements =
+                Double(layer.attention.elements) * ofHeads[index] + Double(layer.feedForward.dividedElements) * ofUnits[index]
+                + Double(layer.normElements) / 2 * ((ofHeads[index] > 0 ? 1 : 0) + (ofUnits[index] > 0 ? 1 : 0))
+                + (index == lead ? Double(layer.feedForward.sharedModuleElements) : 0)
+            return layerBytes * elements / Double(max(1, layer.elements))
+        }
         keyValue = ofHeads.map { keyValueBytes * $0 }
         let total = shares.reduce(0, +)
         output = shares.map { outputBytes * $0 / total }
@@ -74,7 +79,7 @@ final class TensorGroup {
         var bytes = capacity[index] - MemoryModel.working(problem.shape, tokens: tokens, sequences: sequences, logits: ends.contains(.last))
         let shape = problem.shape
         // The embedding lies whole on the first device; a tied table serves both ends of one stage.
-        if ends.contains(.first), index == 0 { bytes -= Double(shape.embeddingElements) * shape.bytesPerElement }
+        if ends.contains(.first), index == 0 { bytes -= shape.bytes(of: .embedding, units: shape.vocabularySize, format: nil) }
         if ends.contains(.last), !(shape.tied && ends.contains(.first)) { bytes -= output[index] }
         return bytes
     }

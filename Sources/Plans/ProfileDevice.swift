@@ -9,6 +9,8 @@ public struct DeviceProfile: Sendable, Equatable {
     }
 
     public var name: String
+    /// Stable identity inside its machine: `pci:0000:65:00.0` or `uuid:...` of a GPU; nil where it is not known (catalogue devices).
+    public var key: String?
     public var kind: PlannedDevice.Kind
     /// The device's own memory. A CPU computes from its machine's memory and has none of its own: nil.
     public var memory: MemoryProfile?
@@ -40,12 +42,13 @@ public struct DeviceProfile: Sendable, Equatable {
     public var source: String
 
     public init(
-        name: String, kind: PlannedDevice.Kind, memory: MemoryProfile?, readBytesPerSecond: Double, operations: OperationRates,
+        name: String, key: String? = nil, kind: PlannedDevice.Kind, memory: MemoryProfile?, readBytesPerSecond: Double, operations: OperationRates,
         rates: [TensorFormat: RateTable] = [:], attentionOperations: Double? = nil, attentionRates: [KeyValueFormat: RateTable] = [:],
         attentionBytesPerSecond: Double? = nil, vectorRates: RateTable? = nil, link: DeviceLink? = nil, peer: LinkProfile? = nil,
         launch: Double = 5e-6, pricePerHour: Double? = nil, origin: Origin = .declared, source: String = ""
     ) {
         self.name = name
+        self.key = key
         self.kind = kind
         self.memory = memory
         self.readBytesPerSecond = readBytesPerSecond
@@ -61,6 +64,13 @@ public struct DeviceProfile: Sendable, Equatable {
         self.pricePerHour = pricePerHour
         self.origin = origin
         self.source = source
+    }
+
+    /// Whether another device is like this one in everything but its identity.
+    public func isLike(_ other: DeviceProfile) -> Bool {
+        var other = other
+        other.key = key
+        return other == self
     }
 
     /// Seconds to multiply one weight of `format` (stored in `bytesPerElement`) with `tokens` tokens, weights in the device's own memory.

@@ -70,8 +70,8 @@ extension LinkProfile {
 
 extension MachineProfile {
     static func read(_ field: FieldReader) throws(FieldError) -> (MachineProfile, count: Int) {
-        let keys = ["name", "count", "memory", "cpu", "devices", "disks", "price_per_hour", "step_overhead", "topology", "measured"]
-        let field = try field.object(keys: keys)
+        let known = ["name", "count", "memory", "cpu", "devices", "disks", "price_per_hour", "step_overhead", "topology", "measured"]
+        let field = try field.object(keys: known)
         let name = try field.required("name", expected: "the machine's name").string()
         let count = try field.optional("count")?.integer(in: 1...mostMachines) ?? 1
         var cpu: DeviceProfile?
@@ -93,6 +93,8 @@ extension MachineProfile {
             devices.append(contentsOf: repeatElement(device, count: copies))
             guard devices.count <= 1024 else { throw entry.failure("more than 1024 devices in one machine") }
         }
+        let keys = devices.compactMap(\.key)
+        guard Set(keys).count == keys.count else { throw field.failure("two of its devices have the same key") }
         let disks = try field.optional("disks")?.array(limit: 64).map { entry throws(FieldError) in try DiskProfile(reading: entry) } ?? []
         var machine = MachineProfile(
             name: name, memory: memory, devices: devices, disks: disks,
@@ -132,7 +134,7 @@ extension DeviceProfile {
     static func read(_ field: FieldReader, kind: PlannedDevice.Kind) throws(FieldError) -> (DeviceProfile, count: Int) {
         if field.value.string != nil { return (try catalogue(field, kind: kind), 1) }
         let keys = [
-            "device", "name", "count", "memory", "bandwidth", "operations", "rates", "attention_operations", "attention_rates",
+            "device", "name", "key", "count", "memory", "bandwidth", "operations", "rates", "attention_operations", "attention_rates",
             "attention_bandwidth", "vector_rates", "link", "peer", "launch", "price_per_hour", "origin", "source",
         ]
         let field = try field.object(keys: keys)
@@ -144,6 +146,12 @@ extension DeviceProfile {
             device = try plain(field, kind: kind)
         }
         if let name = field.optional("name") { device.name = try name.string() }
+        if let key = field.optional("key") {
+            let text = try key.string()
+            guard !text.isEmpty, text.utf8.count <= 200 else { throw key.failure("expected an identity such as \"pci:0000:65:00.0\"") }
+            guard count == 1 else { throw key.failure("one identity for \(count) devices") }
+            device.key = text
+        }
         if let memory = field.optional("memory") {
             guard kind == .gpu else { throw memory.failure("a CPU computes from its machine's memory: give the machine's `memory`") }
             var own = try MemoryProfile(reading: memory, bandwidth: device.readBytesPerSecond)

@@ -74,6 +74,7 @@ extension DeviceProfile {
             ("attention_operations", .number(attentionOperations)), ("launch", .number(launch)), ("origin", .string(origin.rawValue)),
             ("source", .string(source)),
         ]
+        if let key { fields.append(("key", .string(key))) }
         if let memory { fields.append(("memory", memory.json)) }
         if let link {
             fields.append(

@@ -13,9 +13,9 @@ extension Executor {
     /// Checks a step and starts it; it may be running when this returns.
     ///
     /// - Throws: `RuntimeError.invalidStep`; nothing was started then.
-    /// - Precondition: fewer than `options.stepsInFlight` steps are submitted and not waited for.
+    /// - Precondition: fewer than `schedule.stepsInFlight` steps are submitted and not waited for.
     public func submit(_ step: Step) throws -> StepTicket {
-        precondition(Int(submitted - completed) < options.stepsInFlight, "a step too many in flight")
+        precondition(Int(submitted - completed) < schedule.stepsInFlight, "a step too many in flight")
         let rows = try check(step)
         submitted += 1
         let tables = tables[Int(submitted - 1) % tables.count]
@@ -81,9 +81,9 @@ extension Executor {
                 throw RuntimeError.invalidStep("logits of token \(entry.logits[at]) of \(entry.tokens.count)")
             }
         }
-        guard tokens <= options.maximumStepTokens, rows <= options.maximumLogits else {
+        guard tokens <= schedule.stepTokens, rows <= schedule.stepLogits else {
             throw RuntimeError.invalidStep(
-                "\(tokens) tokens and \(rows) rows of logits; at most \(options.maximumStepTokens) and \(options.maximumLogits)")
+                "\(tokens) tokens and \(rows) rows of logits; at most \(schedule.stepTokens) and \(schedule.stepLogits)")
         }
         return rows
     }

@@ -9,36 +9,28 @@ public import Plans
 ///     try executor.wait(ticket)
 ///     executor.logits(ticket, row: 0)
 ///
-/// One thread calls it. Several steps may be submitted before the first is waited for, up to `stepsInFlight`; they run in the order in
+/// One thread calls it. Several steps may be submitted before the first is waited for, up to
+/// `schedule.stepsInFlight`; they run in the order in
 /// which they came, each stage
 /// one at a time, so that every stage of a pipeline has one. A lone stage runs on the caller's thread within `submit`.
 /// Kernels run on pinned pools. Nothing is allocated per step in steady state. Results do not depend on batch company, slices, cuts,
 /// stages or thread counts.
 public final class Executor {
     /// Tokens per KV block. Block i of a sequence holds positions `i * blockTokens ..< (i + 1) * blockTokens`.
-    public static let blockTokens = StepTables.blockTokens
+    public static let blockTokens = ReplicaSchedule.keyValueBlockTokens
 
     public struct Options: Sendable {
-        /// Most tokens one step may bring (all entries together).
-        public var maximumStepTokens: Int
-        /// Most logits rows one step may ask for.
-        public var maximumLogits: Int
-        /// Most steps submitted and not waited for.
-        public var stepsInFlight: Int
         /// Kernels to use; nil: the best this processor has.
         public var instructionSet: InstructionSet?
 
-        public init(maximumStepTokens: Int = 512, maximumLogits: Int = 256, stepsInFlight: Int = 1, instructionSet: InstructionSet? = nil) {
-            self.instructionSet = instructionSet
-            self.stepsInFlight = stepsInFlight
-            self.maximumStepTokens = maximumStepTokens
-            self.maximumLogits = maximumLogits
-        }
+        public init(instructionSet: InstructionSet? = nil) { self.instructionSet = instructionSet }
     }
 
     public let model: ModelSpec
     public let plan: Plan
     public let options: Options
+    /// How it is driven: the most that one step may bring and ask for, the steps in flight, the KV blocks.
+    public let schedule: ReplicaSchedule
     public let cpu: CPU
     /// KV blocks this executor has room for; `Step.Entry.blocks` are indices below it.
     public let blockCount: Int
@@ -68,10 +60,7 @@ public final class Executor {
         progress: ((Double) -> Void)? = nil
     ) throws {
         let slices = try StageSlice.all(of: plan, model: model)
-        guard options.maximumStepTokens > 0, options.maximumLogits > 0, options.stepsInFlight > 0, !model.layers.isEmpty, let first = slices.first
-        else {
-            throw RuntimeError.invalidPlan("a step needs at least one token, one row of logits and one layer")
-        }
+        schedule = plan.replicas[0].schedule
         self.plan = plan
         self.model = model
         self.options = options
@@ -81,12 +70,11 @@ public final class Executor {
         let device = given ?? processor
         cpu = processor.cpu
         vocabularySize = model.vocabularySize
-        let tokens = first.stage.keyValue.first?.capacityTokens ?? 0
-        blockCount = max(1, (tokens + Self.blockTokens - 1) / Self.blockTokens)
-        let limits = StepLimits(tokens: options.maximumStepTokens, logits: options.maximumLogits)
+        blockCount = schedule.blockCount
+        let limits = StepLimits(tokens: schedule.stepTokens, logits: schedule.stepLogits)
         let kinds = StepTableKinds(model)
         var tables: [StepTables] = []
-        for slot in 0..<options.stepsInFlight {
+        for slot in 0..<schedule.stepsInFlight {
             tables.append(
                 try StepTables(
                     memory: host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries, tileTokens: kinds.tileTokens))
@@ -97,7 +85,7 @@ public final class Executor {
             stages.append(
                 try StageRunner(
                     slice: slice, checkpoint: checkpoint, device: device, packer: processor.cpu, tables: kinds, limits: limits,
-                    slots: options.stepsInFlight, blocks: blockCount
+                    schedule: schedule
                 ) { part in progress?((Double(number) + part) / Double(slices.count)) })
         }
         self.stages = stages

@@ -12,35 +12,35 @@ final class KeyValueCache {
     private let heads: Range<Int>
     private let buffer: Buffer
 
-    /// - Parameters:
-    ///   - attention: the layers that attend, by their number in the model.
-    ///   - heads: KV heads of each of them.
+    /// - Parameter attention: the layers that attend, by their number in the model.
     /// - Throws: `MemoryError`, `RuntimeError`.
-    init(_ attention: [(layer: Int, spec: AttentionSpec)], heads: Range<Int>, format: KeyValueFormat, blockCount: Int, memory: any Memory) throws {
-        self.format = try format.kernelFormat
-        self.heads = heads
+    init(_ share: KeyValueShare, attention: [(layer: Int, spec: AttentionSpec)], blockCount: Int, memory: any Memory) throws {
+        format = try share.format.kernelFormat
+        heads = share.heads
         self.blockCount = blockCount
-        guard let bytes = Self.byteCount(attention.map(\.spec), heads: heads, format: format, blocks: blockCount) else {
+        let attention = attention.filter { share.layers.contains($0.layer) }
+        guard let bytes = Self.byteCount(attention.map(\.spec), heads: heads, format: share.format, blocks: blockCount) else {
             throw RuntimeError.outOfMemory(what: "the KV cache", needed: .max, available: 0)
         }
         buffer = try memory.allocate(bytes, for: .keyValue)
         var offset = 0
         for (layer, spec) in attention {
-            let head = Int(mk_kv_block_bytes(self.format, Int64(spec.headSize)))
-            let block = head * heads.count
+            let head = share.format.blockBytes(headSize: spec.headSize), block = head * heads.count
             layers[layer] = Operation.Cache(
-                BufferRange(buffer, offset: offset, byteCount: block * blockCount), format: self.format, blockStride: block, headStride: head)
+                BufferRange(buffer, offset: offset, byteCount: block * blockCount), format: format, blockStride: block, headStride: head)
             offset += block * blockCount
         }
     }
 
+    /// Whether some heads of a layer are here.
+    func holds(layer: Int, heads part: Range<Int>) -> Bool {
+        layers[layer] != nil && heads.lowerBound <= part.lowerBound && part.upperBound <= heads.upperBound
+    }
+
     /// Bytes of so many blocks; nil where they overflow.
     static func byteCount(_ attention: [AttentionSpec], heads: Range<Int>? = nil, format: KeyValueFormat, blocks: Int) -> Int? {
-        guard let kernel = try? format.kernelFormat else { return nil }
         var perBlock = 0
-        for spec in attention {
-            perBlock &+= Int(mk_kv_block_bytes(kernel, Int64(spec.headSize))) &* (heads?.count ?? spec.keyValueHeadCount)
-        }
+        for spec in attention { perBlock &+= format.blockBytes(headSize: spec.headSize) &* (heads?.count ?? spec.keyValueHeadCount) }
         let (bytes, overflow) = perBlock.multipliedReportingOverflow(by: blocks)
         return overflow ? nil : bytes
     }

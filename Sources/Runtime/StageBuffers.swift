@@ -49,7 +49,7 @@ struct StageBuffers {
                     keyWidth = max(keyWidth, attention.keyElements(of: shard.range).count)
                 }
             case .feedForward: for shard in placement.shards { innerWidth = max(innerWidth, shard.range.count) }
-            case .embedding, .output: continue
+            case .embedding, .shared, .output: continue
             }
             mostShards = max(mostShards, placement.shards.count)
         }

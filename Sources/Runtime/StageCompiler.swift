@@ -42,7 +42,7 @@ struct StageCompiler {
         for placement in slice.modules {
             let count = placement.shards.count
             switch placement.module {
-            case .embedding: break
+            case .embedding, .shared: break
             case .attention(let index):
                 let layer = model.layers[index]
                 for (number, shard) in placement.shards.enumerated() {
@@ -153,10 +153,8 @@ struct StageCompiler {
     /// A product over some columns, into the hidden states: at once where the columns are all, else as a part that `sum` adds.
     private func residual(_ part: LinearPart, shard: Int, of count: Int) -> Operation {
         if count == 1 { return .product(.init([factor(part, .add(buffers.hidden))])) }
-        return .product(
-            .init([
-                .init(matrix: weights.matrix(part), bias: nil, target: .parts(buffers.parts[shard], stride: buffers.partStride))
-            ]))
+        let target = Operation.Product.Target.parts(buffers.parts[shard], stride: buffers.partStride)
+        return .product(.init([.init(matrix: weights.matrix(part), bias: nil, target: target)]))
     }
 
     private func sum(_ linear: LinearSpec, parts: Int) -> Operation {
@@ -166,7 +164,12 @@ struct StageCompiler {
                 bias: linear.bias.map { weights.store.vector(VectorPart($0, range: 0..<linear.outputs)) }, rows: buffers.hidden))
     }
 
-    private func cache(layer: Int, heads: Range<Int>) -> Operation.Cache { caches[0].cache(layer: layer, heads: heads) }
+    private func cache(layer: Int, heads: Range<Int>) -> Operation.Cache {
+        guard let cache = caches.first(where: { $0.holds(layer: layer, heads: heads) }) else {
+            preconditionFailure("heads \(heads) of layer \(layer) have no keys and values here")
+        }
+        return cache.cache(layer: layer, heads: heads)
+    }
 
     private func factor(_ part: LinearPart, _ target: Operation.Product.Target) -> Operation.Product.Factor {
         .init(matrix: weights.matrix(part), bias: part.bias.map { weights.store.vector($0) }, target: target)

@@ -14,19 +14,19 @@ final class StageRunner {
 
     /// Loads, reserves and compiles.
     init(
-        slice: StageSlice, checkpoint: Checkpoint, device: any Device, packer: CPU, tables: StepTableKinds, limits: StepLimits, slots: Int, blocks: Int,
-        progress: ((Double) -> Void)?
+        slice: StageSlice, checkpoint: Checkpoint, device: any Device, packer: CPU, tables: StepTableKinds, limits: StepLimits,
+        schedule: ReplicaSchedule, progress: ((Double) -> Void)?
     ) throws {
         self.slice = slice
         weights = try StageWeights(
-            slice, checkpoint: checkpoint, cpu: packer, memory: device.memory, stepsInFlight: slots, progress: progress)
+            slice, checkpoint: checkpoint, cpu: packer, memory: device.memory, stepsInFlight: schedule.stepsInFlight, progress: progress)
         var caches: [KeyValueCache] = []
         for share in slice.stage.keyValue {
             caches.append(
-                try KeyValueCache(slice.attention, heads: share.heads, format: share.format, blockCount: blocks, memory: device.memory))
+                try KeyValueCache(share, attention: slice.attention, blockCount: schedule.pools[share.pool], memory: device.memory))
         }
         self.caches = caches
-        buffers = try StageBuffers(slice: slice, memory: device.memory, limits: limits, slots: slots)
+        buffers = try StageBuffers(slice: slice, memory: device.memory, limits: limits, slots: schedule.stepsInFlight)
         sections = StageCompiler(slice: slice, weights: weights, caches: caches, buffers: buffers, tables: tables).sections
         program = try device.compile(sections.map(\.operations), limits: limits)
         try weights.streamer?.start()

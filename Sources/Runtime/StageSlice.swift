@@ -1,3 +1,4 @@
+import Checkpoints
 public import Models
 public import Plans
 
@@ -12,6 +13,9 @@ public struct StageSlice: Sendable {
 
     /// Whether a shard is read each time it is used.
     func isOnDisk(_ shard: Shard) -> Bool { disks.contains(shard.home) }
+
+    /// The formats that decide where matrices are cut into chunks: those of the whole model, whatever this slice holds of it.
+    var formats: [TensorFormat] { ModelShape(model).matrixFormats }
 
     /// Placements of layers and output in the order of use.
     var modules: [ModulePlacement] { stage.placements }
@@ -28,49 +32,38 @@ public struct StageSlice: Sendable {
 extension StageSlice {
     /// The stages of a plan of one replica, in order.
     ///
-    /// - Throws: `RuntimeError.invalidPlan` for a plan that is not one of this model, `.unsupported` for what this executor cannot run
-    ///   yet, by name.
+    /// - Throws: `RuntimeError.invalidPlan` for a plan that `PlanCheck` finds fault with or that is not one of this model, `.unsupported`
+    ///   for what this executor cannot run yet, by name.
     public static func all(of plan: Plan, model: ModelSpec) throws(RuntimeError) -> [StageSlice] {
-        guard plan.version == Plan.currentVersion else { throw .unsupported("plan version \(plan.version)") }
-        guard let replica = plan.replicas.first, plan.replicas.count == 1, !replica.stages.isEmpty else {
-            throw .unsupported("a plan of several replicas")
+        let problems = PlanCheck.problems(plan, shape: ModelShape(model), inventory: plan.inventory)
+        if let first = problems.first {
+            throw .invalidPlan(problems.count == 1 ? first : "\(first); and \(problems.count - 1) more")
         }
+        guard let replica = plan.replicas.first, plan.replicas.count == 1 else { throw .unsupported("a plan of several replicas") }
         guard let device = plan.devices.first, plan.devices.count == 1, device.kind == .cpu else {
             throw .unsupported("devices other than one CPU")
         }
-        var expected: [Module: Int] = [.embedding: model.vocabularySize, .output: model.vocabularySize]
-        for (index, layer) in model.layers.enumerated() {
-            expected[.attention(layer: index)] = layer.attention.keyValueHeadCount
-            expected[.feedForward(layer: index)] = layer.feedForward.size
-        }
-        for stage in replica.stages { try check(stage, plan: plan, device: device, expected: &expected) }
-        if let missing = expected.keys.first { throw .invalidPlan("module \(missing) is placed nowhere") }
+        if replica.schedule.pools.count > 1 { throw .unsupported("keys and values of different sequences in different memories") }
+        if replica.schedule.block.microBatchCount > 1 { throw .unsupported("blocks of several micro-batches") }
+        for stage in replica.stages { try check(stage, device: device, memories: plan.memories) }
         let disks = Set(plan.memories.filter { $0.kind == .disk }.map(\.id))
         return replica.stages.map { StageSlice(model: model, stage: $0, disks: disks) }
     }
 
-    private static func check(_ stage: Stage, plan: Plan, device: PlannedDevice, expected: inout [Module: Int]) throws(RuntimeError) {
-        let host = Set(plan.memories.filter { $0.kind == .host && $0.machine == stage.machine }.map(\.id))
-        let disk = Set(plan.memories.filter { $0.kind == .disk && $0.machine == stage.machine }.map(\.id))
+    /// Refuses by name what one processor, its memory and disks do not do.
+    private static func check(_ stage: Stage, device: PlannedDevice, memories: [PlannedMemory]) throws(RuntimeError) {
+        let disks = Set(memories.filter { $0.kind == .disk }.map(\.id))
         for placement in stage.placements {
-            guard let units = expected.removeValue(forKey: placement.module) else {
-                throw .invalidPlan("module \(placement.module) is placed twice or does not exist")
-            }
-            var next = 0
+            if case .shared = placement.module { throw .unsupported("mixtures of experts") }
             for shard in placement.shards {
-                guard shard.range.lowerBound == next, !shard.range.isEmpty else {
-                    throw .invalidPlan("the shards of \(placement.module) do not cover it once and in order")
-                }
-                next = shard.range.upperBound
-                let isHere = host.contains(shard.home) || disk.contains(shard.home) && placement.module != .embedding
-                guard isHere, shard.format == nil, shard.computers.allSatisfy({ $0.device == device.id }) else {
-                    throw .unsupported("a shard of \(placement.module) outside host memory and disk, in another format or on another device")
+                if shard.format != nil { throw .unsupported("\(placement.module) in another format than the checkpoint's") }
+                if shard.home == device.memory { continue }
+                guard disks.contains(shard.home), placement.module != .embedding, shard.layout == .checkpoint else {
+                    throw .unsupported("\(placement.module) neither in host memory nor as the checkpoint's bytes on disk")
                 }
             }
-            guard next == units else { throw .invalidPlan("the shards of \(placement.module) cover \(next) of \(units) units") }
         }
-        guard stage.keyValue.count <= 1, stage.keyValue.allSatisfy({ host.contains($0.memory) && $0.device == device.id }) else {
-            throw .unsupported("a KV cache that is divided or outside host memory")
-        }
+        for share in stage.keyValue where share.memory != device.memory { throw .unsupported("keys and values outside host memory") }
+        if stage.hiddenStates != device.memory { throw .unsupported("hidden states outside host memory") }
     }
 }

@@ -17,12 +17,13 @@ final class StageWeights {
     init(
         _ slice: StageSlice, checkpoint: Checkpoint, cpu: CPU, memory: any Memory, stepsInFlight: Int, progress: ((Double) -> Void)?
     ) throws {
-        streams = try StageStreams(slice, window: slice.stage.streamingWindow)
+        let window = slice.stage.streams.first?.window ?? 0
+        streams = try StageStreams(slice, window: window)
         streamer =
             streams.pieces.isEmpty
             ? nil
             : try WeightStreamer(
-                streams.pieces, checkpoint: checkpoint, memory: memory, window: slice.stage.streamingWindow, readers: Self.readers,
+                streams.pieces, checkpoint: checkpoint, memory: memory, window: window, readers: Self.readers,
                 stepsInFlight: stepsInFlight)
         var requests = slice.weights
         for part in streams.pieces.flatMap(\.parts) { requests.add(part, isResident: false) }

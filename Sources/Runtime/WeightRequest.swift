@@ -51,7 +51,7 @@ extension StageSlice {
                 requests.add(model.finalNorm, count: model.hiddenSize)
                 if let projection = model.outputProjection { requests.add(LinearPart(projection)) }
                 for shard in placement.shards { requests.add(LinearPart(model.output, rows: shard.range), isResident: !isOnDisk(shard)) }
-            case .embedding: break
+            case .embedding, .shared: break
             }
         }
         return requests

@@ -13,6 +13,8 @@ struct ScheduledSequence: Sendable {
     var scheduled = 0
     /// Ended while a step with it was in flight.
     var hasEnded = false
+    /// Index of the pool that its blocks are of.
+    var pool = 0
     /// Block i holds positions `i * blockTokens ..< (i + 1) * blockTokens`.
     var blocks: [Int32] = []
     /// Hash of the tokens of each full block, as far as it was needed.

@@ -1,3 +1,5 @@
+import Plans
+
 extension Scheduler {
     /// Lets waiting requests in, earliest first, while slots, blocks and budget last.
     ///
@@ -5,13 +7,13 @@ extension Scheduler {
     /// One for which there is no room holds up all later ones.
     mutating func admit(_ budget: inout Budget) {
         var deferred = 0
-        if limits.admitsInBlocks {
+        if schedule.admitsInBlocks {
             if running.isEmpty { isFilling = true }
             guard isFilling else { return }
         }
         // Budgets are there again in the next step; a lack of slots or room ends the block.
         defer { if freeSlots.isEmpty { isFilling = false } }
-        while budget.tokens > 0, budget.logits > 0, budget.prompts > 0, !freeSlots.isEmpty, deferred < limits.sequences {
+        while budget.tokens > 0, budget.logits > 0, budget.prompts > 0, !freeSlots.isEmpty, deferred < schedule.sequences {
             // Deferred requests are the last `deferred` of `returned`, by arrival before everything else that waits.
             let index: Int
             if returned.count > deferred {
@@ -45,40 +47,54 @@ extension Scheduler {
         case noRoom
     }
 
-    /// Gives a waiting sequence its blocks: known ones for its beginning, new ones for the rest of what it has.
+    /// Gives a waiting sequence its blocks, of the first pool that has room for it.
     private mutating func attach(_ index: Int) -> Attachment {
-        let size = limits.blockTokens
+        let total = max(sequences[index].tokens.count, sequences[index].promptCount + sequences[index].maximumTokens)
+        for pool in pools.indices where schedule.blocks(for: total) <= pools[pool].count {
+            switch attach(index, to: pool) {
+            case .noRoom: continue
+            case let attachment: return attachment
+            }
+        }
+        return .noRoom
+    }
+
+    /// Gives a waiting sequence its blocks of a pool: known ones for its beginning, new ones for the rest of what it has.
+    private mutating func attach(_ index: Int, to pool: Int) -> Attachment {
+        let size = schedule.blockTokens
         let total = sequences[index].tokens.count
         // The last token is computed in any case, and so is what logits are wanted of.
-        let shareable = limits.sharesPrefixes ? min(total - 1, sequences[index].nextLogits) : 0
+        let shareable = schedule.sharesPrefixes ? min(total - 1, sequences[index].nextLogits) : 0
         var content = BlockPool.rootContent
         var matched = 0
         var reclaimed = 0
         while (matched + 1) * size <= shareable {
             let key = sequences[index].key(ofBlock: matched, after: content, blockTokens: size)
-            guard let found = pool.find(key, tokens: sequences[index].tokens(ofBlock: matched, blockTokens: size)) else {
-                if pending[key] != nil {
+            guard let found = pools[pool].find(key, tokens: sequences[index].tokens(ofBlock: matched, blockTokens: size)) else {
+                if pending[pool][key] != nil {
                     sequences[index].blocks.removeAll(keepingCapacity: true)
                     return .deferred
                 }
                 break
             }
             sequences[index].blocks.append(found.block)
-            if pool.isCached(found.block) { reclaimed += 1 }
+            if pools[pool].isCached(found.block) { reclaimed += 1 }
             content = found.content
             matched += 1
         }
         // Beside other sequences a block of growth for each is left free, so that admission does not at once lead to preemption.
-        let needed = limits.blocks(for: total) - matched
-        guard needed + reclaimed + running.count <= pool.availableCount else {
+        let needed = schedule.blocks(for: total) - matched
+        guard needed + reclaimed + runningInPool[pool] <= pools[pool].availableCount else {
             sequences[index].blocks.removeAll(keepingCapacity: true)
             return .noRoom
         }
-        for block in sequences[index].blocks { pool.retain(block) }
+        for block in sequences[index].blocks { pools[pool].retain(block) }
         for _ in 0..<needed {
-            guard let block = pool.take() else { preconditionFailure("counted blocks are missing") }
+            guard let block = pools[pool].take() else { preconditionFailure("counted blocks are missing") }
             sequences[index].blocks.append(block)
         }
+        sequences[index].pool = pool
+        runningInPool[pool] += 1
         sequences[index].computed = matched * size
         sequences[index].namedBlocks = matched
         sequences[index].content = content

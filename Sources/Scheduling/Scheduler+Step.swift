@@ -4,10 +4,10 @@ extension Scheduler {
     /// Decides the next step, or says that nothing can run now: no request is left, every one waits for a token or for a step in flight, or as many steps
     /// are in flight as may be.
     public mutating func next() -> Bool {
-        guard inFlightCount < limits.stepsInFlight else { return false }
+        guard inFlightCount < schedule.stepsInFlight else { return false }
         newest = (newest + 1) % flights.count
         clearStep()
-        var budget = Budget(tokens: limits.stepTokens, logits: limits.stepLogits, prompts: limits.stepPrompts)
+        var budget = Budget(tokens: schedule.stepTokens, logits: schedule.stepLogits, prompts: schedule.stepPrompts)
         scheduleDecodes(&budget)
         schedulePrefills(&budget)
         admit(&budget)
@@ -36,7 +36,7 @@ extension Scheduler {
                     stop(index)
                     forget(index)
                 }
-            } else if limits.sharesPrefixes {
+            } else if schedule.sharesPrefixes {
                 nameBlocks(index)
             }
         }
@@ -61,23 +61,23 @@ extension Scheduler {
     private mutating func scheduleDecodes(_ budget: inout Budget) {
         flights[newest].decodes = false
         // More steps than groups would each read all the weights for a few sequences.
-        guard limits.stepsInFlight == 1 || decodingFlights < limits.decodeGroups else { return }
-        var most = Int.max
-        if limits.decodeGroups > 1 {
+        guard schedule.stepsInFlight == 1 || decodingFlights < schedule.decodeGroups else { return }
+        var left = Int.max
+        if schedule.decodeGroups > 1 {
             var decoding = 0
             for index in running where isDecoding(index) { decoding += 1 }
-            most = max(1, (decoding + limits.decodeGroups - 1) / limits.decodeGroups)
+            left = max(1, (decoding + schedule.decodeGroups - 1) / schedule.decodeGroups)
         }
         var place = 0
-        while place < running.count, most > 0 {
+        while place < running.count, left > 0 {
             let index = running[place]
             if remaining(index) == 1, makeRoom(index, at: place) {
                 add(index, &budget)
                 flights[newest].decodes = true
-                most -= 1
+                left -= 1
             }
-            // Preemption takes from the end: whatever stands at `place` now was `index` or is gone.
-            place += 1
+            // One that gave way itself has left its place to the next.
+            if place < running.count, running[place] == index { place += 1 }
         }
     }
 
@@ -99,16 +99,18 @@ extension Scheduler {
 
     /// A block for the next position of the sequence at `place` in `running`; false if the sequence has to wait or had to give way itself.
     private mutating func makeRoom(_ index: Int, at place: Int) -> Bool {
-        let needed = limits.blocks(for: sequences[index].computed + 1)
+        let needed = schedule.blocks(for: sequences[index].computed + 1), pool = sequences[index].pool
         while sequences[index].blocks.count < needed {
-            if let block = pool.take() {
+            if let block = pools[pool].take() {
                 sequences[index].blocks.append(block)
                 continue
             }
-            // The latest arrival of which nothing is in flight.
-            guard let victim = running[place...].lastIndex(where: { sequences[$0].scheduled == 0 }) else { return false }
+            // The latest arrival in the pool of which nothing is in flight.
+            guard let victim = running[place...].lastIndex(where: { sequences[$0].pool == pool && sequences[$0].scheduled == 0 }) else {
+                return false
+            }
             // Later ones that are in flight will end or give way: until then this one keeps what it has.
-            if victim == place, place < running.count - 1 { return false }
+            if victim == place, running[(place + 1)...].contains(where: { sequences[$0].pool == pool }) { return false }
             preempt(running.remove(at: victim))
             if victim == place { return false }
         }
@@ -118,6 +120,7 @@ extension Scheduler {
     private mutating func preempt(_ index: Int) {
         statistics.preemptions += 1
         statistics.preemptedTokens += sequences[index].computed
+        runningInPool[sequences[index].pool] -= 1
         stop(index)
         putBack(index)
     }
@@ -129,13 +132,13 @@ extension Scheduler {
         let start = sequences[index].computed + sequences[index].scheduled
         let total = sequences[index].tokens.count
         let promptCount = sequences[index].promptCount
-        var end = min(total, start + limits.sliceTokens)
-        if !limits.sliceTables.isEmpty, start < promptCount {
+        var end = min(total, start + schedule.sliceTokens)
+        if start < promptCount {
             // The last cut of the prompt takes with it what a preempted sequence had generated.
-            let cut = limits.cut(after: start, ofPrompt: promptCount)
+            let cut = schedule.cut(after: start, ofPrompt: promptCount)
             if cut < promptCount { end = min(end, cut) }
             // A slice is not cut once more to fill a step, but for one that has a step to itself.
-            if end - start > budget.tokens, budget.hasSlice { return false }
+            if !schedule.sliceTables.isEmpty, end - start > budget.tokens, budget.hasSlice { return false }
         }
         end = min(end, start + budget.tokens)
         let firstLogits = max(sequences[index].nextLogits, start)
@@ -143,7 +146,7 @@ extension Scheduler {
         guard end > start else { return true }
         if end - start > 1 { budget.hasSlice = true }
 
-        if limits.describesSteps { describe(index, start..<end, logitsFrom: firstLogits) }
+        if describesSteps { describe(index, start..<end, logitsFrom: firstLogits) }
         let logits = max(0, end - firstLogits)
         flights[newest].shares.append(
             Share(request: sequences[index].id, start: start, tokens: end - start, logits: logits, sequence: index))
@@ -174,14 +177,14 @@ extension Scheduler {
 
     /// Names blocks that became full, so that others find them.
     private mutating func nameBlocks(_ index: Int) {
-        let size = limits.blockTokens
+        let size = schedule.blockTokens
         guard (sequences[index].namedBlocks + 1) * size <= sequences[index].computed else { return }
         withdrawPending(index)
         while (sequences[index].namedBlocks + 1) * size <= sequences[index].computed {
             let named = sequences[index].namedBlocks
             let parent = sequences[index].content
             let key = sequences[index].key(ofBlock: named, after: parent, blockTokens: size)
-            sequences[index].content = pool.register(
+            sequences[index].content = pools[sequences[index].pool].register(
                 sequences[index].blocks[named], key: key, tokens: sequences[index].tokens(ofBlock: named, blockTokens: size))
             sequences[index].namedBlocks += 1
         }

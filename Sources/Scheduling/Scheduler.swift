@@ -13,7 +13,10 @@ public import Plans
 ///         for entry in scheduler.completed.entries.indices { /* sample; then append(_:to:) or finish(_:) */ }
 ///     }
 ///
-/// A pipeline has up to `limits.stepsInFlight` steps started and not completed. They are completed in the order they were started. A sequence whose last
+/// KV blocks are divided into pools (`ReplicaSchedule.pools`). All blocks of one sequence are of one pool: the first that had room when it was
+/// admitted and could hold it to its end. Prefixes are shared and sequences preempted within a pool.
+///
+/// A pipeline has up to `schedule.stepsInFlight` steps started and not completed. They are completed in the order they were started. A sequence whose last
 /// token is on its way is in no other step; a prompt's next slice may follow before the one ahead of it is completed. What is in flight is never preempted.
 ///
 /// Between `complete` and the following `next`, every sequence whose last token's logits were given gets a token or ends.
@@ -33,15 +36,18 @@ public struct Scheduler: Sendable {
 
     /// A step that was decided.
     struct Flight: Sendable {
-        /// Empty where `limits.describesSteps` is false.
+        /// Empty where `describesSteps` is false.
         var step = Step(entries: [])
         var shares: [Share] = []
         /// Whether decoding sequences are among them.
         var decodes = false
     }
 
-    public let limits: SchedulerLimits
-    public internal(set) var pool: BlockPool
+    public let schedule: ReplicaSchedule
+    /// Whether steps are written out for an executor; false: only their sizes, for a simulator.
+    let describesSteps: Bool
+    /// In the order of `schedule.pools`.
+    public internal(set) var pools: [BlockPool]
     public internal(set) var statistics = SchedulerStatistics()
     /// Steps started and not completed.
     public internal(set) var inFlightCount = 0
@@ -49,7 +55,7 @@ public struct Scheduler: Sendable {
     /// Those of them that bring decoding sequences a token further.
     var decodingFlights = 0
 
-    /// A ring of `limits.stepsInFlight` steps: those in flight end at `newest`.
+    /// A ring of `schedule.stepsInFlight` steps: those in flight end at `newest`.
     var flights: [Flight]
     var newest = 0
     var lastCompleted = 0
@@ -58,33 +64,44 @@ public struct Scheduler: Sendable {
     var indexOfRequest: [RequestID: Int] = [:]
     /// Indices of running sequences, in order of arrival.
     var running: [Int] = []
+    /// How many of them have their blocks in each pool.
+    var runningInPool: [Int]
     var freeSlots: [Int]
     /// Requests not yet looked at, in order of arrival from `arrivalsHead` on.
     var arrivals: [Int] = []
     var arrivalsHead = 0
     /// Waiting requests that were preempted or deferred, latest arrival first; all before those in `arrivals`.
     var returned: [Int] = []
-    /// Full blocks that running sequences are computing, and how many do.
-    var pending: [BlockPool.Key: Int] = [:]
+    /// Full blocks that running sequences are computing, by pool, and how many do.
+    var pending: [[BlockPool.Key: Int]]
     /// Entries kept for their arrays' capacity.
     var spareEntries: [Step.Entry] = []
-    /// Whether a block of requests is still being let in (`limits.admitsInBlocks`).
+    /// Whether a block of requests is still being let in (`schedule.admitsInBlocks`).
     var isFilling = true
     private var nextID = 0
 
-    public init(limits: SchedulerLimits) {
-        self.limits = limits
-        pool = BlockPool(blockCount: limits.blockCount, blockTokens: limits.blockTokens, remembers: limits.sharesPrefixes)
-        freeSlots = (0..<limits.sequences).reversed()
-        running.reserveCapacity(limits.sequences)
-        returned.reserveCapacity(limits.sequences * 2)
-        pending.reserveCapacity(limits.sequences * 2)
-        flights = Array(repeating: Flight(), count: limits.stepsInFlight)
-        for index in flights.indices {
-            flights[index].step.entries.reserveCapacity(limits.sequences)
-            flights[index].shares.reserveCapacity(limits.sequences)
+    public init(schedule: ReplicaSchedule, describesSteps: Bool = true) {
+        self.schedule = schedule
+        self.describesSteps = describesSteps
+        pools = []
+        var first = 0
+        for count in schedule.pools {
+            pools.append(
+                BlockPool(blockCount: count, firstBlock: Int32(first), blockTokens: schedule.blockTokens, remembers: schedule.sharesPrefixes))
+            first += count
         }
-        spareEntries.reserveCapacity(limits.sequences * limits.stepsInFlight)
+        runningInPool = Array(repeating: 0, count: pools.count)
+        pending = Array(repeating: [:], count: pools.count)
+        for pool in pools.indices { pending[pool].reserveCapacity(schedule.sequences * 2) }
+        freeSlots = (0..<schedule.sequences).reversed()
+        running.reserveCapacity(schedule.sequences)
+        returned.reserveCapacity(schedule.sequences * 2)
+        flights = Array(repeating: Flight(), count: schedule.stepsInFlight)
+        for index in flights.indices {
+            flights[index].step.entries.reserveCapacity(schedule.sequences)
+            flights[index].shares.reserveCapacity(schedule.sequences)
+        }
+        spareEntries.reserveCapacity(schedule.sequences * schedule.stepsInFlight)
     }
 
     /// What `next` decided last; valid until the following `next`.
@@ -106,20 +123,26 @@ public struct Scheduler: Sendable {
     public var runningCount: Int { running.count }
     public var waitingCount: Int { returned.count + arrivals.count - arrivalsHead }
     public var isIdle: Bool { indexOfRequest.isEmpty }
+    /// Blocks that sequences hold, over all pools.
+    public var heldBlocks: Int {
+        var held = 0
+        for pool in pools.indices { held += pools[pool].heldCount }
+        return held
+    }
 
     /// Queues a request.
     public mutating func submit(_ request: SequenceRequest) throws(SchedulingError) -> RequestID {
         guard !request.prompt.isEmpty else { throw .emptyPrompt }
         let (total, overflow) = request.prompt.count.addingReportingOverflow(max(request.generated.count, request.maximumTokens))
-        guard !overflow, total <= limits.capacityTokens else {
-            throw .tooLong(tokens: overflow ? .max : total, capacity: limits.capacityTokens)
+        guard !overflow, total <= schedule.capacityTokens else {
+            throw .tooLong(tokens: overflow ? .max : total, capacity: schedule.capacityTokens)
         }
         let id = RequestID(nextID)
         nextID += 1
         var sequence = ScheduledSequence(id: id, request: request)
         sequence.tokens.reserveCapacity(total)
-        sequence.blocks.reserveCapacity(limits.blocks(for: total))
-        sequence.hashes.reserveCapacity(limits.blocks(for: total))
+        sequence.blocks.reserveCapacity(schedule.blocks(for: total))
+        sequence.hashes.reserveCapacity(schedule.blocks(for: total))
         let index: Int
         if let free = freeIndices.popLast() {
             index = free
@@ -178,6 +201,7 @@ public struct Scheduler: Sendable {
             if sequences[running[middle]].id < id { low = middle + 1 } else { high = middle }
         }
         running.remove(at: low)
+        runningInPool[sequences[index].pool] -= 1
     }
 
     /// Makes a sequence's place free for another.
@@ -204,7 +228,8 @@ public struct Scheduler: Sendable {
     mutating func stop(_ index: Int) {
         withdrawPending(index)
         // The tail first: what many prefixes share is then the last to go.
-        for block in sequences[index].blocks.reversed() { pool.release(block) }
+        let pool = sequences[index].pool
+        for block in sequences[index].blocks.reversed() { pools[pool].release(block) }
         sequences[index].blocks.removeAll(keepingCapacity: true)
         freeSlots.append(sequences[index].slot)
         sequences[index].slot = -1
@@ -216,17 +241,18 @@ public struct Scheduler: Sendable {
     mutating func withdrawPending(_ index: Int) {
         guard let key = sequences[index].pending else { return }
         sequences[index].pending = nil
-        if let count = pending[key] { pending[key] = count > 1 ? count - 1 : nil }
+        let pool = sequences[index].pool
+        if let count = pending[pool][key] { pending[pool][key] = count > 1 ? count - 1 : nil }
     }
 
     /// Enters the full block the sequence computes next, if its tokens are known.
     mutating func announcePending(_ index: Int) {
-        guard limits.sharesPrefixes else { return }
+        guard schedule.sharesPrefixes else { return }
         let named = sequences[index].namedBlocks
-        guard (named + 1) * limits.blockTokens < sequences[index].tokens.count else { return }
+        guard (named + 1) * schedule.blockTokens < sequences[index].tokens.count else { return }
         let parent = sequences[index].content
-        let key = sequences[index].key(ofBlock: named, after: parent, blockTokens: limits.blockTokens)
+        let key = sequences[index].key(ofBlock: named, after: parent, blockTokens: schedule.blockTokens)
         sequences[index].pending = key
-        pending[key, default: 0] += 1
+        pending[sequences[index].pool][key, default: 0] += 1
     }
 }

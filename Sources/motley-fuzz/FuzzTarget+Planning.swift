@@ -20,9 +20,9 @@ extension FuzzTarget {
         guard let json = try? JSON(parsing: bytes), let plan = try? Plan(reading: FieldReader(json)) else { return false }
         // What is written is read back the same.
         let again = try? Plan(reading: FieldReader(plan.json))
-        precondition(again?.replicas == plan.replicas, "a plan that is not read as it was written")
+        precondition(again == plan, "a plan that is not read as it was written")
         let problem = SamplePlans.problem
-        _ = PlanCheck.problems(plan, shape: problem.shape, hardware: problem.hardware)
+        _ = PlanCheck.problems(plan, shape: problem.shape, inventory: problem.hardware.inventory)
         _ = try? problem.evaluate(plan)
         _ = try? problem.evaluate(problem.adopt(plan).plan)
         return true

@@ -8,8 +8,9 @@ import Testing
 /// The engine over an executor whose stages work on several steps at once: nobody sees it in the text.
 @Suite struct PipelineTests {
     /// Stages of the given numbers of layers, one after another.
-    private func plan(_ model: ModelSpec, layers counts: [Int], tokens: Int) -> Plan {
-        var plan = Plan.resident(model: model, threads: 1, keyValueTokens: tokens)
+    private func plan(_ model: ModelSpec, layers counts: [Int], tokens: Int, stepsInFlight: Int) -> Plan {
+        var plan = Plan.resident(
+            model: model, threads: 1, keyValueTokens: tokens, stepTokens: 24, stepLogits: 16, stepsInFlight: stepsInFlight)
         let whole = plan.replicas[0].stages[0]
         var first = 0
         plan.replicas[0].stages = counts.map { count in
@@ -22,20 +23,22 @@ import Testing
                 switch placement.module {
                 case .embedding: stage.hasEmbedding
                 case .output: stage.hasOutput
-                case .attention(let layer), .feedForward(let layer): stage.layers.contains(layer)
+                case .attention(let layer), .shared(let layer), .feedForward(let layer): stage.layers.contains(layer)
                 }
             }
+            for share in stage.keyValue.indices { stage.keyValue[share].layers = stage.keyValue[share].layers.clamped(to: stage.layers) }
+            stage.keyValue.removeAll { $0.layers.isEmpty }
             return stage
         }
+        let device = plan.devices[0].id
+        plan.replicas[0].boundaries = counts.dropFirst().map { _ in Boundary(sender: device, receiver: device, format: .f32) }
         return plan
     }
 
     private func outcomes(_ model: Model, layers: [Int], stepsInFlight: Int, _ requests: [GenerationRequest]) throws -> [EngineTests.Outcome] {
-        let plan = plan(model.spec, layers: layers, tokens: 512)
+        let plan = plan(model.spec, layers: layers, tokens: 512, stepsInFlight: stepsInFlight)
         let engine = try Engine(options: EngineOptions(contextLength: 120, sliceTokens: 10)) {
-            try Executor(
-                plan: plan, model: model.spec, checkpoint: model.checkpoint,
-                options: .init(maximumStepTokens: 24, maximumLogits: 16, stepsInFlight: stepsInFlight))
+            try Executor(plan: plan, model: model.spec, checkpoint: model.checkpoint)
         }
         return requests.map { engine.generate($0) }.map { EngineTests.collect($0) }
     }

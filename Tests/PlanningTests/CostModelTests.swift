@@ -37,7 +37,8 @@ struct CostModelTests {
             [Fixtures.machine("m", [Fixtures.device(200, bandwidth: 1e12, operations: 1e14)])], shape, prompt: 900, output: 100, batch: 3)
         let plan = problem.realiser.plan([ReplicaDraft(stages: [problem.residentStage([0], layers: 0..<80)], sequences: 3)])
         let use = try #require(problem.memoryModel.uses(of: plan)[1])
-        #expect(use.keyValue == Double(3 * 1000 * 80 * 2 * 8 * 128 * 2))
+        // Whole blocks of 64 positions for each sequence.
+        #expect(use.keyValue == Double(3 * 1024 * 80 * 2 * 8 * 128 * 2))
         #expect(use.weights == 2 * Double(shape.parameterCount - shape.finalNormElements))
     }
 
@@ -47,10 +48,10 @@ struct CostModelTests {
         let problem = try Fixtures.problem([Fixtures.machine("m", [gpu, gpu])], shape)
         let one = problem.realiser.plan([ReplicaDraft(stages: [problem.residentStage([0], layers: 0..<4)])])
         let two = problem.realiser.plan([ReplicaDraft(stages: [problem.residentStage([0, 1], layers: 0..<4)])])
-        let stage = try StageModel(two.replicas[0].stages[0], hardware: problem.hardware, shape: shape).time(.decode(sequences: 1, context: 100))
+        let stage = try ReplicaModel(two.replicas[0], hardware: problem.hardware, shape: shape).stages[0].time(.decode(sequences: 1, context: 100))
         let link = problem.hardware.link(0, 1)
         #expect(abs(stage.terms.exchange - 4 * 2 * (link.latency + 1024 * 2 / link.bytesPerSecond)) < 1e-12)
-        let alone = try StageModel(one.replicas[0].stages[0], hardware: problem.hardware, shape: shape).time(.decode(sequences: 1, context: 100))
+        let alone = try ReplicaModel(one.replicas[0], hardware: problem.hardware, shape: shape).stages[0].time(.decode(sequences: 1, context: 100))
         #expect(stage.busy[0] < alone.busy[0])
     }
 

@@ -132,7 +132,7 @@ struct FlexGenTests {
         let best = try #require(Strategy.ranked(strategy.search()).first)
         for policy in [Self.published, deepSpeed] {
             let found = try #require(strategy.evaluate(policy, gpus: [gpu]))
-            #expect(PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+            #expect(PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
             if found.fits { #expect(best.score <= found.score) }
         }
     }

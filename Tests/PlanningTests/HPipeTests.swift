@@ -78,7 +78,7 @@ struct HPipeTests {
             let seconds = try #require(best.prediction.timeToFirstTokenSeconds)
             #expect(abs(seconds - least) <= 1e-9 * least, "\(seconds) \(least) \(best.note)")
             #expect(best.note.contains("proven best"))
-            #expect(PlanCheck.problems(best.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+            #expect(PlanCheck.problems(best.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
         }
     }
 
@@ -110,7 +110,7 @@ struct HPipeTests {
             let problem = try Self.random(&random, devices: 2...4, layers: 3...8, tiles: 4...16, batches: [1, 2, 4, 6])
             let strategy = HPipeStrategy(problem: problem, deadline: Deadline(seconds: 60))
             let best = try #require(Strategy.ranked(strategy.search()).first)
-            #expect(PlanCheck.problems(best.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+            #expect(!best.fits || PlanCheck.problems(best.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
             for (name, seconds) in try Self.baselines(problem) {
                 let own = best.prediction.timeToFirstTokenSeconds ?? .infinity
                 #expect(best.fits && own <= seconds * (1 + 1e-9), "\(name) \(seconds) \(best.note)")
@@ -191,7 +191,7 @@ struct HPipeTests {
         let devices = problem.mainDevices
         for counts in [[3, 3], [1, 4, 1], [5, 1], [2, 1, 3]] {
             let plan = Self.plan(problem, Array(devices.prefix(counts.count)), counts)
-            #expect(PlanCheck.problems(plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+            #expect(PlanCheck.problems(plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
             let stages = plan.replicas[0].stages
             #expect(stages.map(\.modules.count) == counts)
             #expect(stages.reduce(0) { $0 + $1.attentionLayers.count } == 3 && stages.reduce(0) { $0 + $1.feedForwardLayers.count } == 3)
@@ -205,7 +205,7 @@ struct HPipeTests {
         // A module that nobody has, or two have, is found.
         var plan = Self.plan(problem, Array(devices.prefix(2)), [3, 3])
         plan.replicas[0].stages[0].placements.removeLast()
-        #expect(!PlanCheck.problems(plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+        #expect(!PlanCheck.problems(plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
         #expect(throws: PlanProblem.self) { try ReplicaModel(plan.replicas[0], hardware: problem.hardware, shape: problem.shape) }
     }
 
@@ -228,8 +228,8 @@ struct HPipeTests {
         for _ in 0..<300 {
             let slices = (0..<1 + random.below(8)).map { _ in 32 * (1 + random.below(6)) }
             let table = SliceTable(promptTokens: slices.reduce(0, +), slices: slices)
-            #expect(table.cut(table.promptTokens) == slices && table.cut(0).isEmpty)
-            let tokens = 1 + random.below(table.promptTokens), cut = table.cut(tokens)
+            #expect([table].slices(ofPrompt: table.promptTokens) == slices && [table].slices(ofPrompt: 0).isEmpty)
+            let tokens = 1 + random.below(table.promptTokens), cut = [table].slices(ofPrompt: tokens)
             #expect(cut.reduce(0, +) == tokens && cut.allSatisfy { $0 > 0 } && cut.dropLast().allSatisfy { $0 % 32 == 0 })
             #expect(cut.count <= slices.count)
         }
@@ -245,7 +245,7 @@ struct HPipeTests {
         let lengths = problem.slicedLengths
         #expect(lengths.contains(800) && lengths.count >= 4)
         let best = try Planner(problem).plan(.hpipe).best
-        let tables = best.plan.replicas[0].sliceTables
+        let tables = best.plan.replicas[0].schedule.sliceTables
         #expect(tables.map(\.promptTokens) == lengths + [2 * lengths[lengths.count - 1], 4095])
         for table in tables { #expect(table.slices.reduce(0, +) == table.promptTokens) }
         // Tables for longer prompts change nothing for this workload.

@@ -68,7 +68,7 @@ struct HostileInputTests {
         var random = SplitMix(seed: 32)
         for _ in 0..<Fixtures.count(1500) {
             guard let plan = try? Plan(reading: FieldReader(Self.damaged(whole, &random))) else { continue }
-            if PlanCheck.problems(plan, shape: problem.shape, hardware: problem.hardware).isEmpty { _ = try? problem.evaluate(plan) }
+            if PlanCheck.problems(plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty { _ = try? problem.evaluate(plan) }
         }
     }
 }

@@ -30,7 +30,7 @@ struct HostileScenarioTests {
             let problem = try Problem(Self.scenario(Self.desktop(#""T4""#), #""OPT-1.3B""#, workload, objective))
             do throws(Planner.NothingFits) {
                 let found = try Planner(problem).plan(.auto, timeLimit: 2).best
-                #expect(PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+                #expect(PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
             } catch { #expect(error.description.contains("OPT-1.3B")) }
         }
     }
@@ -64,7 +64,7 @@ struct HostileScenarioTests {
                 let auto = try Planner(problem).plan(.auto).best
                 for strategy in [Strategy.flexgen, .hetegen] {
                     let found = try Planner(problem).plan(strategy).best
-                    #expect(PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+                    #expect(PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
                     #expect(auto.score <= found.score * (1 + 1e-9), "\(strategy)")
                 }
             }

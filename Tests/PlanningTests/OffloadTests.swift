@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Plans
 import Testing
@@ -7,7 +8,9 @@ import Testing
 /// The offloading search against every placement of every module with every share that can be realised.
 struct OffloadTests {
     /// A machine with one GPU that holds `spare` bytes beside its buffers, and a model of few layers.
-    static func problem(_ random: inout SplitMix, layers: Int, kinds: Int = 1, disk: Bool = false, objective: Objective) throws -> Problem {
+    static func problem(
+        _ random: inout SplitMix, layers: Int, kinds: Int = 1, disk: Bool = false, format: TensorFormat = .f16, objective: Objective
+    ) throws -> Problem {
         func pick<T>(_ values: [T]) -> T { values[random.below(values.count)] }
         var shape = BuiltInModels.gated(
             "tiny", layers: layers, hidden: 1024, heads: 4, keyValueHeads: 4, ffn: 2048, vocabulary: pick([1024, 8192]), context: 4096)
@@ -19,7 +22,8 @@ struct OffloadTests {
             other.count = 1 + random.below(2)
             shape.runs.append(other)
         }
-        let bytes = Double(shape.parameterCount) * 2
+        shape = shape.stored(in: format)
+        let bytes = Double(shape.parameterCount) * shape.bytesPerElement
         let spare = Double(OffloadSetting.window) + bytes * pick([0.02, 0.3, 0.6, 0.9]) + 3e6
         let gpu = Fixtures.device(
             spare / 1_073_741_824, bandwidth: pick([1e10, 1e11, 8e11]), operations: pick([1e12, 4e13]), link: pick([1e9, 6e9, 2.5e10]))
@@ -39,6 +43,11 @@ struct OffloadTests {
         return assessment.score
     }
 
+    /// Where the modules may be cut: the grid of every share.
+    static func grains(_ problem: Problem) throws -> [Int] {
+        try #require(OffloadSearch(problem, gpu: 1, cpu: 0, range: 0..<problem.shape.layerCount, sequences: 1)).grains
+    }
+
     static let objectives: [Objective] = [.latency, .timeToFirstToken]
 
     /// Every subset of resident attention and feed-forward modules, not only the last so many, with every share.
@@ -50,6 +59,7 @@ struct OffloadTests {
             let problem = try Self.problem(&random, layers: layers, objective: Self.objectives[number % 2])
             let found = try Planner(problem).plan(.hetegen).best
             let (gpu, cpu) = (1, 0)
+            let grains = try Self.grains(problem)
             var best = Double.infinity
             for keyValueOnHost in [false, true] {
                 for outputOnGPU in [false, true] {
@@ -64,12 +74,12 @@ struct OffloadTests {
                         return [PartDraft(share, home: 0, device: gpu), PartDraft(1 - share, home: 0, device: cpu)].filter { $0.share > 0 }
                     }
                     for mask in 0..<(1 << (2 * layers)) {
-                        for attention in 0...4 {
-                            for feedForward in 0...8 {
+                        for attention in 0...grains[0] {
+                            for feedForward in 0...grains[1] {
                                 stage.plans = (0..<layers).map { layer in
                                     LayerDraft(
-                                        attention: parts(mask >> (2 * layer) & 1 == 1, Double(attention) / 4),
-                                        feedForward: parts(mask >> (2 * layer + 1) & 1 == 1, Double(feedForward) / 8))
+                                        attention: parts(mask >> (2 * layer) & 1 == 1, Double(attention) / Double(grains[0])),
+                                        feedForward: parts(mask >> (2 * layer + 1) & 1 == 1, Double(feedForward) / Double(grains[1])))
                                 }
                                 // Nothing is streamed to the GPU where it multiplies nothing of the host's.
                                 stage.window = attention + feedForward == 0 ? 0 : OffloadSetting.window
@@ -92,7 +102,7 @@ struct OffloadTests {
             let layers = 2
             let problem = try Self.problem(&random, layers: layers, disk: true, objective: Self.objectives[number % 2])
             guard let found = try? Planner(problem).plan(.hetegen).best else { continue }
-            let best = try Self.enumerate(problem, gpu: 1, cpu: 0, grains: [4, 8])
+            let best = try Self.enumerate(problem, gpu: 1, cpu: 0, grains: try Self.grains(problem))
             #expect(found.score <= best * (1 + 1e-9), "\(number): \(found.score) \(best) \(found.note)")
         }
     }
@@ -101,11 +111,11 @@ struct OffloadTests {
     @Test func severalKindsAreWithinTheReportedGap() throws {
         var random = SplitMix(seed: 9)
         for number in 0..<4 {
-            let problem = try Self.problem(&random, layers: 1, kinds: 2, objective: Self.objectives[number % 2])
+            let problem = try Self.problem(&random, layers: 1, kinds: 2, format: .q4_K, objective: Self.objectives[number % 2])
             let count = problem.shape.layerCount
             let search = try #require(OffloadSearch(problem, gpu: 1, cpu: 0, range: 0..<count, sequences: 1))
             let found = try #require(search.best(1).first)
-            let best = try Self.enumerate(problem, gpu: 1, cpu: 0, grains: [4, 8, 4, 16])
+            let best = try Self.enumerate(problem, gpu: 1, cpu: 0, grains: search.grains)
             let evaluated = try Planner(problem).plan(.hetegen).best.score
             #expect(evaluated <= best * (1 + found.setting.gap) * (1 + 1e-6), "\(number): \(evaluated) \(best) \(found.setting.gap)")
             #expect(found.value / (1 + found.setting.gap) <= best * (1 + 1e-6), "the bound lies above what is possible")

@@ -55,7 +55,7 @@ struct PlanPropertyTests {
 
     /// One plan: whole, within memories, predicted in numbers, wishes kept, and the same when written and read back.
     static func check(_ found: Evaluation, _ problem: Problem, _ name: String) throws {
-        let problems = PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware)
+        let problems = PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory)
         #expect(problems.isEmpty, "\(name): \(problems.prefix(3))")
         for use in found.prediction.memory { #expect(use.bytes <= use.capacity ?? Int.max, "\(name)") }
         let prediction = found.prediction

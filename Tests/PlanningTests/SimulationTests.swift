@@ -113,15 +113,14 @@ extension SimulationTests {
             #expect(replica.peakBlocks <= replica.blockCount)
             #expect(report.trace.samples.allSatisfy { $0.replica != number || Int($0.blocks) <= replica.blockCount })
             #expect(replica.occupied.allSatisfy { $0 >= 0 && $0 <= 1 })
-            let model = try ReplicaModel(made.plan.plan.replicas[number], hardware: made.problem.hardware, shape: made.problem.shape)
-            let limits = SimulatedReplica.limits(model, workload: made.problem.workload)
-            try self.checkSpans(report.trace.spans.filter { $0.replica == number }, stages: layers.count, limits: limits)
+            let schedule = made.plan.plan.replicas[number].schedule
+            try self.checkSpans(report.trace.spans.filter { $0.replica == number }, stages: layers.count, schedule: schedule)
         }
         #expect(report.utilisation.allSatisfy { $0.share >= 0 && $0.share <= 1 })
     }
 
     /// A stage does one step at a time, in order; no step is on a stage before it has left the one before; no more are in flight than may be.
-    func checkSpans(_ spans: [SimulationTrace.Span], stages: Int, limits: SchedulerLimits) throws {
+    func checkSpans(_ spans: [SimulationTrace.Span], stages: Int, schedule: ReplicaSchedule) throws {
         var begins: [Int: Double] = [:], ends: [Int: Double] = [:]
         for stage in 0..<stages {
             let own = spans.filter { $0.stage == stage }
@@ -131,13 +130,13 @@ extension SimulationTests {
                 if let end = ends[span.step] { #expect(span.begin >= end) }
                 begins[span.step] = begins[span.step] ?? span.begin
                 ends[span.step] = span.begin + span.seconds
-                #expect(Int(span.sequences) <= limits.sequences && Int(span.tokens) <= limits.stepTokens)
+                #expect(Int(span.sequences) <= schedule.sequences && Int(span.tokens) <= schedule.stepTokens)
             }
         }
         let steps = begins.keys.sorted()
         for step in steps {
             let open = steps.count { $0 <= step && ends[$0]! > begins[step]! + 1e-12 }
-            #expect(open <= limits.stepsInFlight)
+            #expect(open <= schedule.stepsInFlight)
         }
     }
 

@@ -151,7 +151,7 @@ struct StrategyTests {
         let found = try Planner(Problem(scenario)).plan(.hexgen)
         var seen: Set<Int> = []
         for replica in found.best.plan.replicas {
-            let devices = Set(replica.stages.flatMap { $0.keyValue.map(\.device.rawValue) })
+            let devices = Set(replica.stages.flatMap { $0.devices.map(\.rawValue) })
             #expect(seen.isDisjoint(with: devices))
             seen.formUnion(devices)
         }
@@ -160,7 +160,7 @@ struct StrategyTests {
         scenario.constraints.excluded = ["a/gpu0"]
         let smaller = try Problem(scenario)
         let again = try Planner(smaller).plan(.hexgen, warm: found.best)
-        #expect(PlanCheck.problems(again.best.plan, shape: smaller.shape, hardware: smaller.hardware).isEmpty)
+        #expect(PlanCheck.problems(again.best.plan, shape: smaller.shape, inventory: smaller.hardware.inventory).isEmpty)
     }
 
     /// A cluster of 32 unlike machines: no combination is counted beyond reason, and the search ends.
@@ -171,7 +171,7 @@ struct StrategyTests {
         }
         let problem = try Fixtures.problem(machines, Fixtures.shape("Llama-2-70B"), output: 16)
         let found = try Planner(problem).plan(.hexgen, timeLimit: 10).best
-        #expect(PlanCheck.problems(found.plan, shape: problem.shape, hardware: problem.hardware).isEmpty)
+        #expect(PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
     }
 
     // MARK: Constraints

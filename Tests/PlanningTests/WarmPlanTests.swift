@@ -44,7 +44,7 @@ struct WarmPlanTests {
         let adopted = other.adopt(before.best.plan)
         let old = Set(before.best.plan.devices.map { problem.hardware.devices[$0.id.rawValue].label })
         let new = Set(
-            adopted.plan.replicas.flatMap(\.stages).flatMap { $0.keyValue.map { other.hardware.devices[$0.device.rawValue].label } })
+            adopted.plan.replicas.flatMap(\.stages).flatMap { $0.devices.map { other.hardware.devices[$0.rawValue].label } })
         #expect(new.isSubset(of: old) && !new.isEmpty)
         #expect(other.kept(adopted) != nil)
         // Of other hardware nothing is left, and nothing is kept.

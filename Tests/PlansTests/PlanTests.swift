@@ -37,13 +37,14 @@ import Testing
             #expect(units[.feedForward(layer: layer)] == [0..<32])
         }
         #expect(plan.devices.map(\.threads) == [3])
-        #expect(stage.keyValue.map(\.capacityTokens) == [128] && stage.keyValue.map(\.format) == [.q8])
+        #expect(plan.replicas[0].schedule.pools == [2] && stage.keyValue.map(\.format) == [.q8] && stage.keyValue.map(\.layers) == [0..<2])
     }
 
     @Test func plansSurviveTheirJSON() throws {
         var plan = Plan.resident(model: Self.model, fingerprint: "f00d", threads: 3, keyValueTokens: 128)
-        plan.replicas[0].block = BlockGeometry(microBatchSize: 4, microBatchCount: 3)
-        plan.replicas[0].sliceTables = [SliceTable(promptTokens: 64, slices: [40, 24])]
+        plan.replicas[0].schedule = ReplicaSchedule(
+            pools: [2, 3], sequences: 12, sliceTables: [SliceTable(promptTokens: 64, slices: [40, 24])],
+            block: BlockGeometry(microBatchSize: 4, microBatchCount: 3))
         let text = plan.json.serialized(pretty: true)
         let again = try Plan(reading: FieldReader(JSON(parsing: Array(text.utf8))))
         #expect(again == plan)

@@ -54,10 +54,10 @@ struct Golden {
     {
         let checkpoint = try Checkpoint.open(path: path)
         let model = try ModelSpec(checkpoint: checkpoint)
-        let plan = Plan.resident(model: model, threads: threads, keyValueFormat: format, keyValueTokens: blocks * Executor.blockTokens)
-        return try Executor(
-            plan: plan, model: model, checkpoint: checkpoint,
-            options: .init(maximumStepTokens: stepTokens, maximumLogits: stepTokens, instructionSet: instructionSet))
+        let plan = Plan.resident(
+            model: model, threads: threads, keyValueFormat: format, keyValueTokens: blocks * Executor.blockTokens, stepTokens: stepTokens,
+            stepLogits: stepTokens)
+        return try Executor(plan: plan, model: model, checkpoint: checkpoint, options: .init(instructionSet: instructionSet))
     }
 }
 

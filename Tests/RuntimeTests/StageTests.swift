@@ -6,36 +6,12 @@ import Testing
 
 /// Stages of one model in one process: the same bits as one stage, however many steps are in flight.
 @Suite struct StageTests {
-    /// The plan of a golden model cut before the given modules (two per layer: attention, feed-forward).
-    private func plan(_ model: ModelSpec, cuts: [Int]) -> Plan {
-        var plan = Plan.resident(model: model, threads: 2, keyValueTokens: 16 * Executor.blockTokens)
-        let whole = plan.replicas[0].stages[0]
-        let edges = [0] + cuts + [2 * model.layers.count]
-        plan.replicas[0].stages = zip(edges, edges.dropFirst()).map { first, end in
-            var stage = whole
-            stage.layers = first / 2..<(end + 1) / 2
-            stage.hasEmbedding = first == 0
-            stage.hasOutput = end == 2 * model.layers.count
-            stage.placements = whole.placements.filter { placement in
-                switch placement.module {
-                case .embedding: stage.hasEmbedding
-                case .output: stage.hasOutput
-                case .attention(let layer): (first..<end).contains(2 * layer)
-                case .feedForward(let layer): (first..<end).contains(2 * layer + 1)
-                }
-            }
-            if !stage.placements.contains(where: { if case .attention = $0.module { true } else { false } }) { stage.keyValue = [] }
-            return stage
-        }
-        return plan
-    }
-
     private func executor(_ golden: Golden, cuts: [Int], inFlight: Int) throws -> Executor {
         let checkpoint = try Checkpoint.open(path: golden.path)
         let model = try ModelSpec(checkpoint: checkpoint)
-        return try Executor(
-            plan: plan(model, cuts: cuts), model: model, checkpoint: checkpoint,
-            options: .init(maximumStepTokens: 16, maximumLogits: 16, stepsInFlight: inFlight))
+        let plan = Plan.resident(
+            model: model, threads: 2, keyValueTokens: 16 * Executor.blockTokens, stepTokens: 16, stepLogits: 16, stepsInFlight: inFlight)
+        return try Executor(plan: plan.cut(before: cuts), model: model, checkpoint: checkpoint)
     }
 
     @Test(arguments: ["llama-gguf-q4_0", "qwen3-hf-bf16", "gpt2-hf-bf16", "opt-postnorm-hf-f32-saved", "opt-hf-f16-postnorm"])

@@ -13,16 +13,16 @@ import Testing
     ) throws -> Executor {
         let checkpoint = try Checkpoint.open(path: golden.path)
         let model = try ModelSpec(checkpoint: checkpoint)
-        var plan = Plan.resident(model: model, threads: 2, keyValueTokens: 16 * Executor.blockTokens)
-        plan.memories.append(PlannedMemory(id: Self.disk, machine: MachineID(0), kind: .disk, name: "disk"))
-        plan.replicas[0].stages[0].streamingWindow = window
+        var plan = Plan.resident(
+            model: model, threads: 2, keyValueTokens: 16 * Executor.blockTokens, stepTokens: 16, stepLogits: 16, stepsInFlight: inFlight)
+        plan.memories.append(PlannedMemory(id: Self.disk, machine: MachineID(0), kind: .disk, key: "disk", name: "disk"))
+        plan.replicas[0].stages[0].streams = [WeightStream(device: plan.devices[0].id, window: window)]
         for index in plan.replicas[0].stages[0].placements.indices
         where plan.replicas[0].stages[0].placements[index].module != .embedding && streams(plan.replicas[0].stages[0].placements[index].module) {
             plan.replicas[0].stages[0].placements[index].shards[0].home = Self.disk
+            plan.replicas[0].stages[0].placements[index].shards[0].layout = .checkpoint
         }
-        return try Executor(
-            plan: plan, model: model, checkpoint: checkpoint,
-            options: .init(maximumStepTokens: 16, maximumLogits: 16, stepsInFlight: inFlight))
+        return try Executor(plan: plan, model: model, checkpoint: checkpoint)
     }
 
     @Test(arguments: ["llama-gguf-q4_0", "llama-gguf-mixed", "qwen3-hf-bf16", "gpt2-hf-bf16", "opt-postnorm-hf-f32-saved", "llama-gguf-q6_k"])

@@ -22,9 +22,9 @@ struct RecordingExecutor {
     /// Per block and offset: hash of the tokens up to there; nil: never written.
     var memory: [[Int?]]
 
-    init(limits: SchedulerLimits) {
-        blockTokens = limits.blockTokens
-        memory = Array(repeating: Array(repeating: nil, count: limits.blockTokens), count: limits.blockCount)
+    init(schedule: ReplicaSchedule) {
+        blockTokens = schedule.blockTokens
+        memory = Array(repeating: Array(repeating: nil, count: schedule.blockTokens), count: schedule.blockCount)
     }
 
     /// Gives for each logits row the token that follows: a function of all tokens before.
@@ -75,17 +75,33 @@ struct RecordingExecutor {
 }
 
 @Suite struct SchedulerPropertyTests {
+    /// One to three pools, of which the largest holds any request of these tests.
+    static func pools(_ blockTokens: Int, _ random: inout SeededGenerator) -> [Int] {
+        var pools = [Int.random(in: 64 / blockTokens...200 / blockTokens, using: &random)]
+        for _ in 0..<Int.random(in: 0...2, using: &random) { pools.append(Int.random(in: 0...80 / blockTokens, using: &random)) }
+        return pools.shuffled(using: &random)
+    }
+
+    /// The pool of a block, by the schedule's numbering.
+    static func pool(of block: Int32, _ schedule: ReplicaSchedule) -> Int {
+        var first = 0
+        for (pool, count) in schedule.pools.enumerated() {
+            if Int(block) < first + count { return pool }
+            first += count
+        }
+        return -1
+    }
+
     /// Random requests arrive over time, some are cancelled; whatever the geometry, everybody gets what they would get alone.
     @Test(arguments: 0..<60) func everyRequestEndsOnceWithTheTokensItWouldGetAlone(seed: Int) throws {
         var random = SeededGenerator(state: UInt64(seed) &* 7919 &+ 1)
         let blockTokens = [1, 2, 4, 8].randomElement(using: &random)!
-        let limits = SchedulerLimits(
-            blockTokens: blockTokens, blockCount: Int.random(in: 64 / blockTokens...200 / blockTokens, using: &random),
+        let schedule = ReplicaSchedule(
+            blockTokens: blockTokens, pools: Self.pools(blockTokens, &random), sequences: Int.random(in: 1...10, using: &random),
             stepTokens: Int.random(in: 1...40, using: &random), stepLogits: Int.random(in: 1...12, using: &random),
-            sequences: Int.random(in: 1...10, using: &random), sliceTokens: Int.random(in: 1...40, using: &random),
-            sharesPrefixes: Bool.random(using: &random), admitsInBlocks: seed % 4 == 3)
-        var scheduler = Scheduler(limits: limits)
-        var executor = RecordingExecutor(limits: limits)
+            sliceTokens: Int.random(in: 1...40, using: &random), admitsInBlocks: seed % 4 == 3, sharesPrefixes: Bool.random(using: &random))
+        var scheduler = Scheduler(schedule: schedule)
+        var executor = RecordingExecutor(schedule: schedule)
         var prompts: [RequestID: [Int32]] = [:]
         var wanted: [RequestID: Int] = [:]
         var outputs: [RequestID: [Int32]] = [:]
@@ -110,10 +126,11 @@ struct RecordingExecutor {
             }
             steps += 1
             #expect(steps < 20_000)
-            #expect(scheduler.step.tokenCount <= limits.stepTokens)
-            #expect(scheduler.step.entries.reduce(0) { $0 + $1.logits.count } <= limits.stepLogits)
+            #expect(scheduler.step.tokenCount <= schedule.stepTokens)
+            #expect(scheduler.step.entries.reduce(0) { $0 + $1.logits.count } <= schedule.stepLogits)
             #expect(Set(scheduler.step.entries.map(\.sequence)).count == scheduler.step.entries.count)
-            #expect(scheduler.step.entries.allSatisfy { $0.sequence < limits.sequences && $0.tokens.count <= limits.sliceTokens })
+            #expect(scheduler.step.entries.allSatisfy { $0.sequence < schedule.sequences && $0.tokens.count <= schedule.sliceTokens })
+            for entry in scheduler.step.entries { #expect(Set(entry.blocks.map { Self.pool(of: $0, schedule) }).count == 1, "blocks of two pools") }
             let rows = executor.run(scheduler.step)
             scheduler.complete()
             var row = 0
@@ -142,10 +159,10 @@ struct RecordingExecutor {
         for (id, prompt) in prompts where !cancelled.contains(id) {
             #expect(outputs[id] == RecordingExecutor.expected(prompt: prompt, count: wanted[id]!), "request \(id), seed \(seed)")
         }
-        #expect(scheduler.pool.heldCount == 0)
-        #expect(scheduler.pool.availableCount == limits.blockCount)
-        #expect(scheduler.statistics.finished == 40)
-        #expect(scheduler.pending.isEmpty && scheduler.freeSlots.count == limits.sequences)
+        #expect(scheduler.heldBlocks == 0)
+        #expect(scheduler.pools.map(\.availableCount) == schedule.pools)
+        #expect(scheduler.statistics.finished == 40 && scheduler.runningInPool.allSatisfy { $0 == 0 })
+        #expect(scheduler.pending.allSatisfy(\.isEmpty) && scheduler.freeSlots.count == schedule.sequences)
     }
 
     /// The same with several steps in flight, completed in the order they were started, as a pipeline does; prompts cut by tables.
@@ -153,15 +170,17 @@ struct RecordingExecutor {
         var random = SeededGenerator(state: UInt64(seed) &* 104729 &+ 7)
         let blockTokens = [1, 2, 4, 8].randomElement(using: &random)!
         let inFlight = Int.random(in: 2...6, using: &random)
-        let limits = SchedulerLimits(
-            blockTokens: blockTokens, blockCount: Int.random(in: 64 / blockTokens...200 / blockTokens, using: &random),
-            stepTokens: Int.random(in: 4...40, using: &random), sequences: Int.random(in: 1...10, using: &random),
-            sharesPrefixes: Bool.random(using: &random), stepsInFlight: inFlight, decodeGroups: Int.random(in: 1...inFlight, using: &random),
-            admitsInBlocks: seed % 4 == 3,
-            sliceTables: Bool.random(using: &random)
-                ? [] : [SliceTable(promptTokens: 12, slices: [7, 5]), SliceTable(promptTokens: 30, slices: [10, 8, 7, 5])])
-        var scheduler = Scheduler(limits: limits)
-        var executor = RecordingExecutor(limits: limits)
+        // Tables cut at whole tiles: prompts of several of them.
+        let isCut = seed % 2 == 0, longest = isCut ? 200 : 40
+        let schedule = ReplicaSchedule(
+            blockTokens: blockTokens * (isCut ? 8 : 1), pools: Self.pools(blockTokens, &random), sequences: Int.random(in: 1...10, using: &random),
+            stepTokens: Int.random(in: 4...longest, using: &random),
+            sliceTables: isCut
+                ? [SliceTable(promptTokens: 64, slices: [32, 32]), SliceTable(promptTokens: 190, slices: [96, 32, 32, 30])] : [],
+            stepsInFlight: inFlight, decodeGroups: Int.random(in: 1...inFlight, using: &random), admitsInBlocks: seed % 4 == 3,
+            sharesPrefixes: Bool.random(using: &random))
+        var scheduler = Scheduler(schedule: schedule)
+        var executor = RecordingExecutor(schedule: schedule)
         var prompts: [RequestID: [Int32]] = [:], wanted: [RequestID: Int] = [:], outputs: [RequestID: [Int32]] = [:]
         var finished: Set<RequestID> = [], cancelled: Set<RequestID> = []
         /// Steps in flight as they were when they were started.
@@ -171,7 +190,9 @@ struct RecordingExecutor {
         while left > 0 || !scheduler.isIdle {
             while left > 0, scheduler.isIdle || Int.random(in: 0..<3, using: &random) == 0 {
                 left -= 1
-                let prompt = (0..<Int.random(in: 1...40, using: &random)).map { $0 < 12 ? Int32($0) : Int32.random(in: 0..<2, using: &random) }
+                let prompt = (0..<Int.random(in: 1...longest, using: &random)).map {
+                    $0 < longest / 3 ? Int32($0) : Int32.random(in: 0..<2, using: &random)
+                }
                 let count = Int.random(in: 1...20, using: &random)
                 let known = RecordingExecutor.expected(prompt: prompt, count: max(0, Int.random(in: -count..<count, using: &random)))
                 let id = try scheduler.submit(SequenceRequest(prompt: prompt, generated: known, maximumTokens: count))
@@ -180,7 +201,7 @@ struct RecordingExecutor {
             if Int.random(in: 0..<3, using: &random) > 0, scheduler.next() {
                 let requests = scheduler.step.entries.indices.map { scheduler.request(ofEntry: $0) }
                 #expect(Set(requests).count == requests.count)
-                #expect(scheduler.step.tokenCount <= limits.stepTokens)
+                #expect(scheduler.step.tokenCount <= schedule.stepTokens)
                 for (entry, id) in zip(scheduler.step.entries, requests) {
                     // A sequence is in several steps only with the slices of its prompt, one behind another.
                     for earlier in started {
@@ -231,17 +252,17 @@ struct RecordingExecutor {
             }
         }
         while scheduler.inFlightCount > 0 { scheduler.complete() }
-        #expect(finished.count == 40 && (deepest > 1 || limits.sequences == 1))
+        #expect(finished.count == 40 && (deepest > 1 || schedule.sequences == 1))
         for (id, prompt) in prompts where !cancelled.contains(id) {
             #expect(outputs[id] == RecordingExecutor.expected(prompt: prompt, count: wanted[id]!), "request \(id), seed \(seed)")
         }
-        #expect(scheduler.pool.heldCount == 0 && scheduler.pending.isEmpty && scheduler.freeSlots.count == limits.sequences)
+        #expect(scheduler.heldBlocks == 0 && scheduler.pending.allSatisfy(\.isEmpty) && scheduler.freeSlots.count == schedule.sequences)
     }
 
     @Test func tokensInAreTokensComputedSharedOrGivenUp() throws {
         var random = SeededGenerator(state: 5)
-        let limits = SchedulerLimits(blockTokens: 4, blockCount: 30, stepTokens: 16, sequences: 6)
-        var scheduler = Scheduler(limits: limits)
+        let schedule = ReplicaSchedule(blockTokens: 4, pools: [30], sequences: 6, stepTokens: 16)
+        var scheduler = Scheduler(schedule: schedule)
         var total = 0
         for _ in 0..<50 {
             let prompt = (0..<Int.random(in: 1...30, using: &random)).map { _ in Int32.random(in: 0..<3, using: &random) }

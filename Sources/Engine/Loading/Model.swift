@@ -49,7 +49,8 @@ public final class Model: Sendable {
         let blocks = (options.contextLength + Executor.blockTokens - 1) / Executor.blockTokens
         return Plan.resident(
             model: spec, fingerprint: String(checkpoint.fingerprint(), radix: 16), threads: options.threads, keyValueFormat: options.keyValueFormat,
-            keyValueTokens: blocks * Executor.blockTokens * options.sequences)
+            keyValueTokens: blocks * Executor.blockTokens * options.sequences, stepTokens: options.stepTokens,
+            stepLogits: options.stepLogits)
     }
 
     /// Refuses options that mean nothing and models that do not fit, before any work.
@@ -75,8 +76,7 @@ public final class Model: Sendable {
     /// Packs the weights and makes room for the cache. `progress` gets values in 0...1.
     public func makeExecutor(_ options: LoadOptions, progress: ((Double) -> Void)? = nil) throws -> Executor {
         try check(options)
-        let executorOptions = Executor.Options(
-            maximumStepTokens: options.stepTokens, maximumLogits: options.stepLogits, instructionSet: options.instructionSet)
+        let executorOptions = Executor.Options(instructionSet: options.instructionSet)
         return try Executor(plan: plan(options), model: spec, checkpoint: checkpoint, options: executorOptions, progress: progress)
     }
 }

@@ -24,10 +24,7 @@ public final class PerplexityMeter {
         guard window.count > first, first >= 1 else { throw GenerationError.invalidParameter("at least two tokens are needed for a perplexity") }
         try executor.check(window)
         // The last token is only judged, never run.
-        let limits = SchedulerLimits(
-            blockTokens: executor.keyValueBlockTokens, blockCount: executor.blockCount, stepTokens: executor.maximumStepTokens,
-            stepLogits: executor.maximumLogits, sequences: 1, sharesPrefixes: false, stepsInFlight: executor.stepsInFlight)
-        var scheduler = Scheduler(limits: limits)
+        var scheduler = Scheduler(schedule: executor.schedule.limited(sequences: 1, sharesPrefixes: false))
         _ = try scheduler.submit(SequenceRequest(prompt: Array(window.dropLast()), maximumTokens: 0, logitsFrom: first - 1))
         var steps = StepsInFlight(executor: executor)
         defer { steps.drain() }

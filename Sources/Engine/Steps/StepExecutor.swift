@@ -13,6 +13,8 @@ public protocol StepExecutor: AnyObject {
     /// Tokens per KV block.
     var keyValueBlockTokens: Int { get }
     var blockCount: Int { get }
+    /// How it is driven: its plan's.
+    var schedule: ReplicaSchedule { get }
     var vocabularySize: Int { get }
     /// Most tokens of one step, over all its entries.
     var maximumStepTokens: Int { get }
@@ -43,9 +45,18 @@ extension StepExecutor {
     }
 }
 
+extension StepExecutor {
+    /// Of an executor without a plan: as much as it takes.
+    public var schedule: ReplicaSchedule {
+        ReplicaSchedule(
+            blockTokens: keyValueBlockTokens, pools: [blockCount], sequences: maximumLogits, stepTokens: maximumStepTokens,
+            stepLogits: maximumLogits, stepsInFlight: stepsInFlight)
+    }
+}
+
 extension Executor: StepExecutor {
-    public var keyValueBlockTokens: Int { Executor.blockTokens }
-    public var maximumStepTokens: Int { options.maximumStepTokens }
-    public var maximumLogits: Int { options.maximumLogits }
-    public var stepsInFlight: Int { options.stepsInFlight }
+    public var keyValueBlockTokens: Int { schedule.blockTokens }
+    public var maximumStepTokens: Int { schedule.stepTokens }
+    public var maximumLogits: Int { schedule.stepLogits }
+    public var stepsInFlight: Int { schedule.stepsInFlight }
 }

@@ -78,8 +78,8 @@ public struct AttainmentCurves: Sendable {
         var rate = 0.0
         for replica in plan.plan.replicas {
             let model = try ReplicaModel(replica, hardware: problem.hardware, shape: problem.shape)
-            let sequences = SimulatedReplica.limits(model, workload: problem.workload).sequences
-            rate += ReplicaSpeed(model, workload: problem.workload, mostSequences: sequences).bestRate(promptTokens: problem.workload.meanPrompt)
+            rate += ReplicaSpeed(model, workload: problem.workload, mostSequences: replica.schedule.sequences).bestRate(
+                promptTokens: problem.workload.meanPrompt)
         }
         return rate
     }

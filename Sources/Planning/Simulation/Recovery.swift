@@ -31,14 +31,14 @@ struct Recovery {
         var byMachine: [Int: Double] = [:], byMemory: [Int: Double] = [:]
         for stage in replica.stages {
             for placement in stage.placements {
-                let each = unitElements(placement.module)
+                let module = placement.module
                 for shard in placement.shards {
                     let home = shard.home.rawValue
                     guard hardware.memories.indices.contains(home) else { continue }
                     var missing = shard.range.count
                     for range in held[Key(module: placement.module, memory: home)] ?? [] { missing -= range.clamped(to: shard.range).count }
                     guard missing > 0, hardware.memories[home].kind != .disk || hardware.disks[stage.machine.rawValue] == nil else { continue }
-                    let bytes = Double(missing) * each * (shard.format?.bytesPerElement ?? shape.bytesPerElement)
+                    let bytes = shape.bytes(of: module, units: missing, format: shard.format)
                     byMachine[stage.machine.rawValue, default: 0] += bytes
                     byMemory[home, default: 0] += bytes
                 }
@@ -57,19 +57,5 @@ struct Recovery {
         if let disk = hardware.disks[machine] { return hardware.memories[disk].readBytesPerSecond }
         let others = hardware.profile.machines.indices.filter { $0 != machine }
         return others.map { hardware.machineLink(machine, $0).bytesPerSecond }.max() ?? Self.lonelyBytesPerSecond
-    }
-
-    /// Elements of one of a module's units.
-    private func unitElements(_ module: Module) -> Double {
-        switch module {
-        case .embedding: return Double(shape.embeddingElements) / Double(max(1, shape.vocabularySize))
-        case .output: return Double(shape.outputElements) / Double(max(1, shape.vocabularySize))
-        case .attention(let layer):
-            let attention = shape.layer(layer).attention
-            return Double(attention.elements) / Double(max(1, attention.keyValueHeadCount))
-        case .feedForward(let layer):
-            let feedForward = shape.layer(layer).feedForward
-            return Double(feedForward.elements) / Double(max(1, feedForward.units))
-        }
     }
 }

@@ -14,7 +14,7 @@ struct ReplicaSpeed {
     init(_ model: ReplicaModel, workload: Workload, mostSequences: Int) {
         let prompt = workload.meanPrompt
         meanOutput = workload.meanOutput
-        self.mostSequences = max(1, min(mostSequences, model.capacityTokens / max(1, workload.contextTokens)))
+        self.mostSequences = max(1, min(mostSequences, model.sequenceCapacity(tokens: workload.contextTokens)))
         var rounds: [Double] = []
         var count = 1
         while count < 2 * self.mostSequences {

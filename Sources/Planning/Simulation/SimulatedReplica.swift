@@ -59,107 +59,27 @@ struct SimulatedReplica {
         self.plan = plan
         self.model = model
         self.readyAt = readyAt
-        let limits = Self.limits(model, workload: workload)
-        scheduler = Scheduler(limits: limits)
-        sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || Self.sharedBatches(model, groups: limits.decodeGroups) > 1)
-        speed = ReplicaSpeed(model, workload: workload, mostSequences: limits.sequences)
+        let schedule = Self.bounded(plan.schedule)
+        scheduler = Scheduler(schedule: schedule, describesSteps: false)
+        sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || model.sharedBatches(groups: schedule.decodeGroups) > 1)
+        speed = ReplicaSpeed(model, workload: workload, mostSequences: schedule.sequences)
         decodeTimes = model.stages.map { DecodeTimes($0) }
         stages = model.stages.map { StageState(busy: Array(repeating: 0, count: $0.devices.count)) }
     }
 
-    /// Tokens per KV block.
-    static let blockTokens = 16
-    /// Bounds the simulator's own memory: 67 million tokens.
+    /// Bounds the simulator's own memory: 268 million positions.
     static let mostBlocks = 1 << 22
-    /// Most sequences of a replica whose plan does not ask for more, as `QueueModel` has it.
-    static let mostSequences = 256
 
-    /// The engine's limits for a plan's replica.
-    ///
-    /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the whole block. In a
-    /// pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around, and prompts are cut about as
-    /// fine as the devices multiply well: nothing overtakes, so a step that takes much longer than the others holds up at every stage all that follows, more
-    /// prompts come meanwhile, and the next step is as long.
-    static func limits(_ model: ReplicaModel, workload: Workload) -> SchedulerLimits {
-        let context = max(1, workload.contextTokens)
-        let microBatch = min(max(1, model.block.microBatchSize), 1 << 16)
-        let planned = microBatch * min(max(1, model.block.microBatchCount), 1 << 12)
-        let room = max(1, model.capacityTokens / context)
-        let sequences = min(1 << 16, max(planned, min(mostSequences, room)))
-        let blocksEach = (context + blockTokens - 1) / blockTokens
-        // A planned sequence's last block may be part empty: capacities are whole blocks of whole sequences. More than all sequences fill is of no use.
-        let held: Int = max(model.capacityTokens / blockTokens, min(room, sequences) * blocksEach)
-        let blocks: Int = min(held, sequences * blocksEach, mostBlocks)
-        let meanPrompt = Int(min(1e8, workload.meanPrompt.rounded(.up)))
-        var stepTokens = Int(ReplicaModel.longestStep)
-        var inFlight = 1, groups = 1, prompts = Int.max
-        if model.stages.count > 1 {
-            groups = decodeGroups(model, workload: workload)
-            let shared = sharedBatches(model, groups: groups)
-            if model.block.microBatchCount > 1 { prompts = microBatch * min(shared, 1 << 12) }
-            let cut = model.sliceTables.flatMap(\.slices).max() ?? 0
-            let fine = efficientTokens(model, context: workload.meanPrompt / 2)
-            let together: Int = min(planned, prompts, stepTokens)
-            let sliced: Int = min(stepTokens, together * min(cut, stepTokens))
-            let decodes: Int = (sequences + groups - 1) / groups
-            stepTokens = max(min(stepTokens, fine + decodes), sliced)
-            // Micro-batches that share a pass over streamed weights do so with their prompts too.
-            if shared > 1 { stepTokens = max(stepTokens, planned * meanPrompt / groups) }
-            let longest = Double(cut > 0 ? cut : stepTokens)
-            let load = StepLoad.prefill(sequences: 1, tokens: min(workload.meanPrompt, longest))
-            let places = (model.seconds(load) / max(1e-12, model.period(load))).rounded(.up)
-            inFlight = max(groups, min(8 * model.stages.count, Int(min(1e6, places)) + 1))
-        } else if model.block.microBatchCount > 1 {
-            stepTokens = max(stepTokens, planned * meanPrompt)
-        }
-        return SchedulerLimits(
-            blockTokens: blockTokens, blockCount: blocks, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
-            sequences: sequences, sharesPrefixes: false, describesSteps: false, stepsInFlight: inFlight, decodeGroups: groups, stepPrompts: prompts,
-            admitsInBlocks: model.stages.count > 1 && sharedBatches(model, groups: groups) > 1 && workload.batch != nil,
-            sliceTables: model.sliceTables)
-    }
-
-    /// Into how many steps a pipeline divides its sequences: one for each stage and micro-batch; fewer where stages stream weights and every step more is another
-    /// pass over them. A round of g steps takes max(g x slowest stage, all stages one after another).
-    static func decodeGroups(_ model: ReplicaModel, workload: Workload) -> Int {
-        let usual = max(model.stages.count, min(model.block.microBatchCount, 256))
-        guard model.block.microBatchCount > 1, model.isStreaming else { return usual }
-        let sequences = Double(max(1, model.block.microBatchSize)) * Double(model.block.microBatchCount)
-        func round(_ groups: Int) -> Double {
-            let load = StepLoad.decode(
-                sequences: sequences / Double(groups), context: workload.meanPrompt + workload.meanOutput / 2,
-                microBatches: sharedBatches(model, groups: groups))
-            return max(Double(groups) * (model.stages.map { $0.time(load).seconds }.max() ?? 0), model.seconds(load))
-        }
-        var best = (groups: usual, seconds: round(usual))
-        for groups in 1..<max(2, usual) {
-            let seconds = round(groups)
-            if seconds < 0.98 * best.seconds { best = (groups, seconds) }
-        }
-        return best.groups
-    }
-
-    /// Micro-batches of one step of a pipeline.
-    static func sharedBatches(_ model: ReplicaModel, groups: Int) -> Int {
-        max(1, (model.block.microBatchCount + groups - 1) / max(1, groups))
-    }
-
-    /// The fewest prompt tokens of a step, from 64 on in powers of two, at which the slowest stage takes at most 15 % longer per token than at most efficient.
-    static func efficientTokens(_ model: ReplicaModel, context: Double) -> Int {
-        func perToken(_ tokens: Double) -> Double {
-            let load = StepLoad.prefill(sequences: 1, tokens: tokens, after: context, wantsLogits: false)
-            return (model.stages.map { $0.time(load).seconds }.max() ?? 0) / tokens
-        }
-        let best = perToken(ReplicaModel.longestStep)
-        var tokens = 64
-        while Double(tokens) < ReplicaModel.longestStep, perToken(Double(tokens)) > 1.15 * best { tokens *= 2 }
-        return tokens
+    /// The plan's schedule; of absurdly many blocks so many as can be kept track of.
+    private static func bounded(_ schedule: ReplicaSchedule) -> ReplicaSchedule {
+        guard schedule.blockCount > mostBlocks else { return schedule }
+        return schedule.with(pools: schedule.pools.map { min($0, mostBlocks / schedule.pools.count) })
     }
 
     @inline(__always) var waitingCount: Int { queue.count - head + scheduler.waitingCount }
     var runningCount: Int { scheduler.runningCount }
     /// Whether a request of so many tokens can ever run here.
-    @inline(__always) func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.limits.capacityTokens }
+    @inline(__always) func hasRoom(for tokens: Int) -> Bool { tokens <= scheduler.schedule.capacityTokens }
 
     /// Seconds until a request that comes now is expected to end.
     func expectedSeconds(promptTokens: Int, at now: Double) -> Double {
@@ -188,7 +108,7 @@ struct SimulatedReplica {
         guard isAlive, now >= readyAt, now >= stages[0].free else { return nil }
         feed(table)
         guard scheduler.next() else { return nil }
-        peakBlocks = max(peakBlocks, scheduler.pool.heldCount)
+        peakBlocks = max(peakBlocks, scheduler.heldBlocks)
         steps += 1
         var load = StepLoad(tokens: 0, sequences: 0, cached: 0, pairs: 0, logits: 0)
         let count = scheduler.shares.count
@@ -229,10 +149,10 @@ struct SimulatedReplica {
             stages[index].occupied += seconds
             if trace.isRecording { trace.add(replica: number, stage: index, step: steps, begin: begin, seconds: seconds, load) }
             guard index < model.boundaries.count else { break }
-            // One message after another on the wire; its latency is nobody's.
-            let sent = max(stages[index].linkFree, end) + load.tokens * model.hiddenBytesPerToken / model.boundaries[index].bytesPerSecond
+            // One message after another on the wire; during its latency the wire is free for the next.
+            let sent = max(stages[index].linkFree, end) + load.tokens * model.hiddenBytes(index) / model.boundaries[index].link.link.bytesPerSecond
             stages[index].linkFree = sent
-            arrival = sent + model.boundaries[index].latency
+            arrival = sent + model.boundaries[index].link.link.latency
         }
         return Started(stages: stages.count, firstStageFree: stages[0].free, end: stages[stages.count - 1].free)
     }
@@ -255,7 +175,7 @@ struct SimulatedReplica {
         }
     }
 
-    var heldBlocks: Int { scheduler.pool.heldCount }
+    var heldBlocks: Int { scheduler.heldBlocks }
 
     /// Its devices are gone, or work for another replica.
     mutating func end() {
@@ -266,7 +186,7 @@ struct SimulatedReplica {
 
     /// Gives the scheduler as many waiting requests as one step can start.
     private mutating func feed(_ table: RequestTable) {
-        while head < queue.count, unstartedTokens < scheduler.limits.stepTokens, scheduler.waitingCount < scheduler.limits.sequences {
+        while head < queue.count, unstartedTokens < scheduler.schedule.stepTokens, scheduler.waitingCount < scheduler.schedule.sequences {
             let request = queue[head]
             head += 1
             unstartedTokens += table.contextTokens(request)
@@ -289,13 +209,6 @@ struct SimulatedReplica {
 }
 
 extension ReplicaModel {
-    /// Bytes of hidden states that one token takes to the next stage.
-    var hiddenBytesPerToken: Double { Double(shape.hiddenSize) * StageModel.hiddenBytes }
-}
-
-extension StageModel {
-    /// Whether some device multiplies with weights that are not in its memory.
-    var isStreaming: Bool {
-        groups.contains { group in (group.attention + group.feedForward).contains { $0.parts.contains { $0.source != .resident } } }
-    }
+    /// Bytes of hidden states that one token takes across a boundary.
+    func hiddenBytes(_ boundary: Int) -> Double { Double(shape.hiddenSize) * Double(boundaries[boundary].link.format.bytes) }
 }

@@ -71,7 +71,7 @@ extension Simulator {
         let kept = survivors.count { found.plan.replicas.contains($0) }
         guard kept < survivors.count else { return (found, problem) }
         var used: Set<Int> = []
-        for replica in survivors { for stage in replica.stages { used.formUnion(Self.devices(stage)) } }
+        for replica in survivors { for stage in replica.stages { used.formUnion(stage.devices.map(\.rawValue)) } }
         let rest = search(without: used.sorted().map { problem.hardware.devices[$0].label })?.1.plan.replicas ?? []
         var combined = found.plan
         combined.replicas = survivors + rest
@@ -97,17 +97,5 @@ extension Simulator {
             let result = try? Planner(problem).plan(options.strategy, timeLimit: options.timeLimit, warm: plan)
         else { return nil }
         return (problem, result.best)
-    }
-
-    private static func devices(_ stage: Stage) -> Set<Int> {
-        var used: Set<Int> = []
-        for placement in stage.placements {
-            for shard in placement.shards { for computer in shard.computers { used.insert(computer.device.rawValue) } }
-        }
-        for share in stage.keyValue {
-            used.insert(share.device.rawValue)
-            if let bulk = share.bulk { used.insert(bulk.device.rawValue) }
-        }
-        return used
     }
 }

@@ -187,7 +187,7 @@ public struct Simulator {
                     stages: replica.model.stages.indices.map { deviceLabels(replica.model, stage: $0) },
                     occupied: replica.stages.map { duration > 0 ? min(1, $0.occupied / duration) : 0 }, steps: replica.steps,
                     tokens: replica.scheduler.statistics.computedTokens, preemptions: replica.scheduler.statistics.preemptions,
-                    blockCount: replica.scheduler.limits.blockCount, peakBlocks: replica.peakBlocks))
+                    blockCount: replica.scheduler.schedule.blockCount, peakBlocks: replica.peakBlocks))
         }
         let utilisation = problem.hardware.devices.indices.filter { !scenarioExcludes($0) }.map { index in
             (device: problem.hardware.devices[index].label, share: duration > 0 ? min(1, busy[index] / duration) : 0)

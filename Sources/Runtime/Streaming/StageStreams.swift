@@ -25,7 +25,7 @@ struct StageStreams {
                 case .output:
                     let largest = pieces.map(\.byteCount).max() ?? window / 3
                     for rows in try Self.cut(model.output, rows: shard.range, into: largest) { try add([rows], isForLogits: true) }
-                case .embedding: break
+                case .embedding, .shared: break
                 }
             }
         }

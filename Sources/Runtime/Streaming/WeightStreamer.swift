@@ -39,9 +39,11 @@ final class WeightStreamer: @unchecked Sendable {
     private var nextStep: UInt32 = 1
     private var nextPiece = 0
     private var nextChunk = 0
-    /// Steps whose needs are known, and whether each of the last few wants logits.
+    /// Steps whose needs are known, and the last ones among them that want logits. One that does cannot end before its pieces were read, so that as many
+    /// are remembered as may be in flight; steps that do not may be any number ahead of what is read.
     private var knownSteps: UInt32 = 0
-    private var wantsLogits: [Bool]
+    private var wantingLogits: [UInt32]
+    private var wantingCount = 0
     private var isStopping = false
     private var failure: DiskError?
     private var waited = 0.0
@@ -74,7 +76,7 @@ final class WeightStreamer: @unchecked Sendable {
         for _ in 0..<max(1, readers) { buffers.append(try memory.allocate(raw + scratchBytes, for: .staging)) }
         rawBuffers = buffers
         state = Array(repeating: Slot(), count: count)
-        wantsLogits = Array(repeating: false, count: stepsInFlight + 1)
+        wantingLogits = Array(repeating: 0, count: stepsInFlight + 1)
         mutex = .allocate(capacity: 1)
         changed = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -130,7 +132,9 @@ final class WeightStreamer: @unchecked Sendable {
     func announce(wantsLogits: Bool) {
         locked {
             knownSteps += 1
-            self.wantsLogits[Int(knownSteps) % self.wantsLogits.count] = wantsLogits
+            guard wantsLogits else { return }
+            wantingLogits[wantingCount % wantingLogits.count] = knownSteps
+            wantingCount += 1
         }
     }
 
@@ -231,7 +235,7 @@ final class WeightStreamer: @unchecked Sendable {
                     pthread_cond_wait(changed, mutex)
                     continue
                 }
-                if !wantsLogits[Int(nextStep) % wantsLogits.count] {
+                if !wantingLogits.contains(nextStep) {
                     advance()
                     continue
                 }
