@@ -41,8 +41,18 @@ int mk_tile_tokens(mk_isa isa) { return table(isa)->tile; }
 void mk_pack_input(mk_isa isa, mk_input kind, const float *x, int64_t ldx, int64_t tokens, int64_t first, int64_t last, int64_t columns, void *to) {
     table(isa)->pack_input(kind, x, ldx, tokens, first, last, columns, to);
 }
-void mk_product(mk_isa isa, const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy, bool add, void *scratch) {
-    table(isa)->product(m, first, last, input, tokens, y, ldy, add, scratch);
+void mk_product(mk_isa isa, const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy,
+                bool add, void *scratch) {
+    const mk_product_output to = {.y = y, .stride = ldy, .add = add};
+    table(isa)->product(m, first, last, input, tokens, &to, scratch);
+}
+void mk_product_parts(mk_isa isa, const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, double *parts,
+                      int64_t stride, void *scratch) {
+    const mk_product_output to = {.parts = parts, .stride = stride};
+    table(isa)->product(m, first, last, input, tokens, &to, scratch);
+}
+void mk_sum_parts(mk_isa isa, const double *const *parts, int64_t count, int64_t first, int64_t n, const float *bias, bool add, float *y) {
+    table(isa)->sum_parts(parts, count, first, n, bias, add, y);
 }
 void mk_rms_norm(mk_isa isa, const float *x, int64_t n, const float *weight, float epsilon, float *y) { table(isa)->rms_norm(x, n, weight, epsilon, y); }
 void mk_layer_norm(mk_isa isa, const float *x, int64_t n, const float *weight, const float *bias, float epsilon, float *y) {
@@ -99,14 +109,33 @@ void mk_run_product(void *context, int worker, int workers) {
             if (first < 0) first = 0;
             if (last > groups) last = groups;
             if (first >= last) continue;
-            k->product(&job->matrices[i], first, last, job->inputs[i], job->tokens, job->outputs[i], job->strides[i], job->add, scratch);
-            if (job->gated == 1) k->product(&job->matrices[1], first, last, job->inputs[1], job->tokens, job->outputs[1], job->strides[1], false, scratch);
+            const mk_product_output to = {job->outputs[i], job->parts[i], job->strides[i], job->add};
+            k->product(&job->matrices[i], first, last, job->inputs[i], job->tokens, &to, scratch);
+            if (job->gated == 1) {
+                const mk_product_output up = {.y = job->outputs[1], .stride = job->strides[1]};
+                k->product(&job->matrices[1], first, last, job->inputs[1], job->tokens, &up, scratch);
+            }
             if (job->gated)
                 for (int64_t t = 0; t < job->tokens; t++) {
                     float *y = job->outputs[0] + t * job->strides[0] + 16 * first;
                     k->activate(job->activation, y, job->gated == 1 ? job->outputs[1] + t * job->strides[1] + 16 * first : 0, 16 * (last - first), y);
                 }
         }
+    }
+}
+
+void mk_run_sum(void *context, int worker, int workers) {
+    (void)worker;
+    (void)workers;
+    enum { PIECE = 1024 };
+    mk_sum_job *job = context;
+    const mk_table *k = table(job->isa);
+    const int64_t pieces = (job->rows + PIECE - 1) / PIECE;
+    int64_t item;
+    while ((item = mk_take(&job->next, 1)) < pieces * job->tokens) {
+        const int64_t token = item / pieces, first = item % pieces * PIECE, left = job->rows - first;
+        k->sum_parts(job->parts, job->count, token * job->part_stride + first, left < PIECE ? left : PIECE,
+                     job->bias ? job->bias + first : 0, job->add, job->y + token * job->stride + first);
     }
 }
 

@@ -161,4 +161,5 @@ static uint64_t read_all(const void *data, size_t bytes) {
 }
 
 /// What dispatch.c calls through.
-const mk_table MK_TABLE = {TILE, pack_input, product, rms_norm, layer_norm, activate, rotate, add, log_sum_exp, kv_store, attention, peak_loop, read_all, half_to_bfloat};
+const mk_table MK_TABLE = {TILE, pack_input, product, sum_parts, rms_norm, layer_norm, activate, rotate, add, log_sum_exp,
+                           kv_store, attention, peak_loop, read_all, half_to_bfloat};

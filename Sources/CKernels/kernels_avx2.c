@@ -8,6 +8,7 @@
 #define MK_TABLE mk_table_avx2
 #include "table.h"
 #include "vector.h"
+#include "exact.h"
 #include "product.h"
 #include "attention.h"
 #include "elementwise.h"

@@ -10,6 +10,7 @@
 #define MK_TABLE mk_table_avx512_bf16
 #include "table.h"
 #include "vector.h"
+#include "exact.h"
 #include "product.h"
 #include "attention.h"
 #include "elementwise.h"

@@ -4,6 +4,7 @@
 #define MK_TABLE mk_table_scalar
 #include "table.h"
 #include "vector.h"
+#include "exact.h"
 #include "product.h"
 #include "attention.h"
 #include "elementwise.h"

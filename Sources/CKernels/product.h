@@ -4,11 +4,13 @@
 //   Q32 formats:   acc = fma(float(dot of 32), scale_w * scale_x, acc), block by block
 //   Q256 formats:  part = sum over sub-blocks of fma(float(dot), d * scale, part); acc = fma(part - minima, scale_x, acc)
 //   BF16, F32:     one chain along the columns.
+// A matrix in chunks has such a chain for each chunk of its columns, and exact.h says how these are added.
 #include "layout.h"
 
+/// Some columns of one group, and a tile of inputs. The kernels of a group leave the pointers behind the columns they have multiplied.
 typedef struct {
-    const uint8_t *weights;  // one group
-    const uint8_t *input;    // one tile
+    const uint8_t *weights;
+    const uint8_t *input;
     const void *starts;      // prepared per tile: first accumulator values or scaled sums
     int64_t columns;
 } product_tile;
@@ -93,7 +95,7 @@ INLINE void fetch_second(const uint8_t *w, int from, int to) {
 
 /// SIZE: bytes of data; SCALES: where the block's scales are; STEP: from this block to the next.
 #define BLOCK32(NAME, STEP_MOST, SCALES, STEP, UNPACK, DOT, START, MIN)                                           \
-    INLINE void group_##NAME(const int T, const product_tile *p, vf *acc) {                            \
+    INLINE void group_##NAME(const int T, product_tile *p, vf *acc) {                                  \
         const uint8_t *w = p->weights, *x = p->input;                                                  \
         const int32_t *start = p->starts;                                                              \
         const float *sums = p->starts;                                                                 \
@@ -114,6 +116,9 @@ INLINE void fetch_second(const uint8_t *w, int from, int to) {
             start += T;                                                                                \
             sums += T;                                                                                 \
         }                                                                                              \
+        p->weights = w;                                                                                \
+        p->input = x;                                                                                  \
+        p->starts = start;                                                                             \
     }
 
 #define NO_MIN(WHAT)
@@ -149,11 +154,11 @@ INLINE void unpack_six(const uint8_t *six, uint8_t *to) {
 }
 
 /// Q4_K and Q5_K: 8 sub-blocks of 32, value = d * scale * q - dmin * min.
-INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *acc) {
+INLINE void group_k45(const int T, const bool five, product_tile *p, vf *acc) {
     const uint8_t *w = p->weights, *x = p->input;
     const int size = five ? Q5_K_SIZE : Q4_K_SIZE;
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
-        uint8_t six[256];
+        _Alignas(64) uint8_t six[256];
         unpack_six(w + (five ? Q5_K_SIX : Q4_K_SIX), six);
         const vf d = vf_load_f16((const uint16_t *)(w + (five ? Q5_K_D : Q4_K_D)));
         vf part[TILE];
@@ -188,12 +193,14 @@ INLINE void group_k45(const int T, const bool five, const product_tile *p, vf *a
         w += size;
         x += Q256_TOKEN * T;
     }
+    p->weights = w;
+    p->input = x;
 }
-INLINE void group_q4_K(const int T, const product_tile *p, vf *acc) { group_k45(T, false, p, acc); }
-INLINE void group_q5_K(const int T, const product_tile *p, vf *acc) { group_k45(T, true, p, acc); }
+INLINE void group_q4_K(const int T, product_tile *p, vf *acc) { group_k45(T, false, p, acc); }
+INLINE void group_q5_K(const int T, product_tile *p, vf *acc) { group_k45(T, true, p, acc); }
 
 /// Q6_K: 16 sub-blocks of 16, value = d * scale * (q - 32). Starts hold -32 * sum of 16.
-INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
+INLINE void group_q6_K(const int T, product_tile *p, vf *acc) {
     const uint8_t *w = p->weights, *x = p->input;
     const int32_t *start = p->starts;
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
@@ -226,14 +233,17 @@ INLINE void group_q6_K(const int T, const product_tile *p, vf *acc) {
         w += Q6_K_SIZE + s % 2 * 64;
         x += Q256_TOKEN * T;
     }
+    p->weights = w;
+    p->input = x;
+    p->starts = start;
 }
 
 /// Q3_K: 16 sub-blocks of 16, value = d * (scale - 32) * (q - 4). Starts hold -4 * sum of 16.
-INLINE void group_q3_K(const int T, const product_tile *p, vf *acc) {
+INLINE void group_q3_K(const int T, product_tile *p, vf *acc) {
     const uint8_t *w = p->weights, *x = p->input;
     const int32_t *start = p->starts;
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
-        uint8_t six[256];
+        _Alignas(64) uint8_t six[256];
         unpack_six(w + Q3_K_SIX, six);
         const vf d = vf_load_f16((const uint16_t *)(w + paired_halves(s, blocks, Q3_K_SIZE))), offset = vf_set(32);
         vf part[TILE];
@@ -265,14 +275,17 @@ INLINE void group_q3_K(const int T, const product_tile *p, vf *acc) {
         w += Q3_K_SIZE + s % 2 * 64;
         x += Q256_TOKEN * T;
     }
+    p->weights = w;
+    p->input = x;
+    p->starts = start;
 }
 
 /// Q2_K: 16 sub-blocks of 16, value = d * scale * q - dmin * min.
-INLINE void group_q2_K(const int T, const product_tile *p, vf *acc) {
+INLINE void group_q2_K(const int T, product_tile *p, vf *acc) {
     const uint8_t *w = p->weights, *x = p->input;
     for (int64_t s = 0, blocks = p->columns / 256; s < blocks; s++) {
         const vf d = vf_load_f16((const uint16_t *)(w + Q2_K_D)), dmin = vf_load_f16((const uint16_t *)(w + Q2_K_DMIN));
-        uint8_t scales4[256], mins4[256];
+        _Alignas(64) uint8_t scales4[256], mins4[256];
         for (int c = 0; c < 4; c++) {
             vb v = vb_load(w + Q2_K_SCALES + 64 * c);
             vb_store(scales4 + 64 * c, vb_bits(v, 0, 15));
@@ -309,6 +322,8 @@ INLINE void group_q2_K(const int T, const product_tile *p, vf *acc) {
         w += Q2_K_SIZE;
         x += Q256_TOKEN * T;
     }
+    p->weights = w;
+    p->input = x;
 }
 
 #endif
@@ -343,35 +358,61 @@ INLINE vf vf_dot_bf16(vf acc, const uint8_t *w, const uint8_t *x) {
 
 /// G groups (stride bytes apart) at once, so that few tokens still give enough independent chains. One token reads one stream: memory is the limit
 /// then, and several streams cost a fifth of it.
-INLINE void groups_bf16(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
-    for (int64_t k = 0, pairs = (columns + 1) / 2; k < pairs; k++, w += 64, x += 4 * T) {
+INLINE void groups_bf16(const int T, const int G, int64_t stride, product_tile *p, vf *acc) {
+    const uint8_t *w = p->weights, *x = p->input;
+    for (int64_t k = 0, pairs = (p->columns + 1) / 2; k < pairs; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
             prefetch(w + g * stride + PLAIN_AHEAD);
             _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_dot_bf16(acc[g * T + t], w + g * stride, x + 4 * t);
         }
     }
+    p->weights = w;
+    p->input = x;
 }
 
 #ifndef MK_ONLY_BF16
-INLINE void groups_f32(const int T, const int G, const uint8_t *w, int64_t stride, const uint8_t *x, int64_t columns, vf *acc) {
-    for (int64_t k = 0; k < columns; k++, w += 64, x += 4 * T) {
+INLINE void groups_f32(const int T, const int G, int64_t stride, product_tile *p, vf *acc) {
+    const uint8_t *w = p->weights, *x = p->input;
+    for (int64_t k = 0, columns = p->columns; k < columns; k++, w += 64, x += 4 * T) {
         _Pragma("clang loop unroll(full)") for (int g = 0; g < G; g++) {
             prefetch(w + g * stride + PLAIN_AHEAD);
             const vf v = vf_load((const float *)(w + g * stride));
             _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) acc[g * T + t] = vf_fma(v, vf_set(((const float *)x)[t]), acc[g * T + t]);
         }
     }
+    p->weights = w;
+    p->input = x;
 }
 #endif
 
 // ------------------------------------------------------------------------------------------------------------------------ drivers
 
-INLINE void finish(const int T, const vf *acc, const float *bias, float *y, int64_t ldy, bool add) {
+/// Where a tile's sums go.
+typedef struct {
+    mk_product_output to;     // of the first group and the tile's first token
+    const float *bias;        // of the first group, or NULL
+    int64_t chunk;            // columns
+    bool exact;               // whether a chunk's sums are rounded and added up in `totals`
+    chunk_rounding rounding;
+    float *sums;              // 16 x MOST_SUMS, of the last chunk
+    double *totals;           // 16 x MOST_SUMS
+} tile_output;
+
+/// Stores the sums of group g, which begin at `from`: of the only chunk, or the totals of all.
+INLINE void finish(const int T, const int from, int64_t g, const tile_output *out) {
+    const float *bias = out->bias ? out->bias + 16 * g : 0;
     for (int t = 0; t < T; t++) {
-        vf v = acc[t];
-        if (bias) v = vf_add(v, vf_load(bias));
-        if (add) v = vf_add(v, vf_load(y + t * ldy));
-        vf_store(y + t * ldy, v);
+        const int64_t at = t * out->to.stride + 16 * g;
+        if (out->exact) {
+            const vd sum = end_chunks(out->totals + 16 * (from + t), &out->rounding);
+            if (out->to.parts) vd_store(out->to.parts + at, sum);
+            else store_sum(sum, bias, out->to.add, out->to.y + at);
+        } else {
+            vf v = vf_load(out->sums + 16 * (from + t));
+            if (bias) v = vf_add(v, vf_load(bias));
+            if (out->to.add) v = vf_add(v, vf_load(out->to.y + at));
+            vf_store(out->to.y + at, v);
+        }
     }
 }
 
@@ -410,37 +451,20 @@ static void prepare_starts(mk_format format, const uint8_t *x, int T, int64_t co
     }
 }
 
-#define TILE_OF(NAME, T)                                                                                                            \
-    static void tile_##NAME##_##T(const product_tile *tile, int64_t groups, int64_t stride, float *y, int64_t ldy, const float *bias, bool add) { \
-        product_tile p = *tile;                                                                                                     \
-        for (int64_t g = 0; g < groups; g++, p.weights += stride, y += 16) {                                                        \
-            vf acc[T];                                                                                                              \
-            for (int t = 0; t < T; t++) acc[t] = vf_zero();                                                                         \
-            group_##NAME(T, &p, acc);                                                                                               \
-            finish(T, acc, bias ? bias + 16 * g : 0, y, ldy, add);                                                                  \
-        }                                                                                                                           \
-    }
+/// Multiplies p->columns columns of one or two groups, `stride` bytes apart, and stores 16 sums per group and token, times `scale`.
+typedef void (*chunk_function)(product_tile *p, int64_t stride, float scale, float *sums);
 
-#define PLAIN_TILE_OF(NAME, T)                                                                                                      \
-    static void tile_##NAME##_##T(const product_tile *tile, int64_t groups, int64_t stride, float *y, int64_t ldy, const float *bias, bool add) { \
-        enum { G = T > 1 && T <= 4 ? 2 : 1 };                                                                                   \
-        const uint8_t *w = tile->weights;                                                                                           \
-        int64_t g = 0;                                                                                                              \
-        for (; g + G <= groups; g += G, w += G * stride) {                                                                          \
-            vf acc[G * T];                                                                                                          \
-            for (int i = 0; i < G * T; i++) acc[i] = vf_zero();                                                                     \
-            groups_##NAME(T, G, w, stride, tile->input, tile->columns, acc);                                                        \
-            for (int i = 0; i < G; i++) finish(T, acc + i * T, bias ? bias + 16 * (g + i) : 0, y + 16 * (g + i), ldy, add);         \
-        }                                                                                                                           \
-        for (; g < groups; g++, w += stride) {                                                                                      \
-            vf acc[T];                                                                                                              \
-            for (int i = 0; i < T; i++) acc[i] = vf_zero();                                                                         \
-            groups_##NAME(T, 1, w, stride, tile->input, tile->columns, acc);                                                        \
-            finish(T, acc, bias ? bias + 16 * g : 0, y + 16 * g, ldy, add);                                                         \
-        }                                                                                                                           \
+#define CHUNK_OF(NAME, T, G, MULTIPLY)                                                                               \
+    static void chunk_##NAME##_##T##_##G(product_tile *p, int64_t stride, float scale, float *sums) {                \
+        (void)stride;                                                                                                \
+        vf acc[(G) * (T)];                                                                                           \
+        for (int i = 0; i < (G) * (T); i++) acc[i] = vf_zero();                                                      \
+        MULTIPLY;                                                                                                    \
+        for (int i = 0; i < (G) * (T); i++) vf_store(sums + 16 * i, vf_mul(acc[i], vf_set(scale)));                  \
     }
-
-typedef void (*tile_function)(const product_tile *, int64_t, int64_t, float *, int64_t, const float *, bool);
+#define BLOCK_CHUNK(NAME, T) CHUNK_OF(NAME, T, 1, group_##NAME(T, p, acc))
+#define PLAIN_CHUNK(NAME, T) CHUNK_OF(NAME, T, 1, groups_##NAME(T, 1, stride, p, acc))
+#define PLAIN_PAIRS(NAME, T) CHUNK_OF(NAME, T, 2, groups_##NAME(T, 2, stride, p, acc))
 
 /// Tokens of the tile that starts at `token` of `tokens`: full tiles, then what is left in the sizes kernels exist for.
 INLINE int tile_size(int64_t tokens, int64_t token) {
@@ -450,42 +474,54 @@ INLINE int tile_size(int64_t tokens, int64_t token) {
 }
 
 #if TILE == 16
-#define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4) M(NAME, 6) M(NAME, 8) M(NAME, 12) M(NAME, 16)
-#define TABLE(NAME) {[1] = tile_##NAME##_1, [2] = tile_##NAME##_2, [3] = tile_##NAME##_3, [4] = tile_##NAME##_4, [6] = tile_##NAME##_6, \
-    [8] = tile_##NAME##_8, [12] = tile_##NAME##_12, [16] = tile_##NAME##_16}
+#define EACH_TILE(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4) M(NAME, 6) M(NAME, 8) M(NAME, 12) M(NAME, 16)
+#define TABLE(NAME) {[1] = chunk_##NAME##_1_1, [2] = chunk_##NAME##_2_1, [3] = chunk_##NAME##_3_1, [4] = chunk_##NAME##_4_1,       \
+    [6] = chunk_##NAME##_6_1, [8] = chunk_##NAME##_8_1, [12] = chunk_##NAME##_12_1, [16] = chunk_##NAME##_16_1}
+#define MOST_PAIRED 4
+#define EACH_PAIR(NAME) PLAIN_PAIRS(NAME, 2) PLAIN_PAIRS(NAME, 3) PLAIN_PAIRS(NAME, 4)
+#define PAIR_TABLE(NAME) {[2] = chunk_##NAME##_2_2, [3] = chunk_##NAME##_3_2, [4] = chunk_##NAME##_4_2}
 #else
-#define TILES(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4)
-#define TABLE(NAME) {[1] = tile_##NAME##_1, [2] = tile_##NAME##_2, [3] = tile_##NAME##_3, [4] = tile_##NAME##_4}
+#define EACH_TILE(M, NAME) M(NAME, 1) M(NAME, 2) M(NAME, 3) M(NAME, 4)
+#define TABLE(NAME) {[1] = chunk_##NAME##_1_1, [2] = chunk_##NAME##_2_1, [3] = chunk_##NAME##_3_1, [4] = chunk_##NAME##_4_1}
+#define MOST_PAIRED 3
+#define EACH_PAIR(NAME) PLAIN_PAIRS(NAME, 2) PLAIN_PAIRS(NAME, 3)
+#define PAIR_TABLE(NAME) {[2] = chunk_##NAME##_2_2, [3] = chunk_##NAME##_3_2}
 #endif
 
-TILES(PLAIN_TILE_OF, bf16)
+/// Tokens times groups that a chunk function multiplies at once.
+enum { MOST_SUMS = TILE > 2 * MOST_PAIRED ? TILE : 2 * MOST_PAIRED };
+
+EACH_TILE(PLAIN_CHUNK, bf16)
+EACH_PAIR(bf16)
 
 #ifdef MK_ONLY_BF16
-static tile_function tile_for(mk_format format, int tokens) {
-    static const tile_function bf16[] = TABLE(bf16);
+static chunk_function chunk_for(mk_format format, int tokens, int groups) {
+    static const chunk_function bf16[] = TABLE(bf16), bf16_pairs[] = PAIR_TABLE(bf16);
     (void)format;
-    return bf16[tokens];
+    return groups == 2 ? bf16_pairs[tokens] : bf16[tokens];
 }
 #else
-TILES(TILE_OF, q4_0)
-TILES(TILE_OF, q4_1)
-TILES(TILE_OF, q5_0)
-TILES(TILE_OF, q5_1)
-TILES(TILE_OF, q8_0)
-TILES(TILE_OF, q2_K)
-TILES(TILE_OF, q3_K)
-TILES(TILE_OF, q4_K)
-TILES(TILE_OF, q5_K)
-TILES(TILE_OF, q6_K)
-TILES(PLAIN_TILE_OF, f32)
+EACH_TILE(BLOCK_CHUNK, q4_0)
+EACH_TILE(BLOCK_CHUNK, q4_1)
+EACH_TILE(BLOCK_CHUNK, q5_0)
+EACH_TILE(BLOCK_CHUNK, q5_1)
+EACH_TILE(BLOCK_CHUNK, q8_0)
+EACH_TILE(BLOCK_CHUNK, q2_K)
+EACH_TILE(BLOCK_CHUNK, q3_K)
+EACH_TILE(BLOCK_CHUNK, q4_K)
+EACH_TILE(BLOCK_CHUNK, q5_K)
+EACH_TILE(BLOCK_CHUNK, q6_K)
+EACH_TILE(PLAIN_CHUNK, f32)
+EACH_PAIR(f32)
 
-static tile_function tile_for(mk_format format, int tokens) {
-    static const tile_function q4_0[] = TABLE(q4_0), q4_1[] = TABLE(q4_1), q5_0[] = TABLE(q5_0), q5_1[] = TABLE(q5_1), q8_0[] = TABLE(q8_0),
-                               q2_K[] = TABLE(q2_K), q3_K[] = TABLE(q3_K), q4_K[] = TABLE(q4_K), q5_K[] = TABLE(q5_K), q6_K[] = TABLE(q6_K),
-                               bf16[] = TABLE(bf16), f32[] = TABLE(f32);
+static chunk_function chunk_for(mk_format format, int tokens, int groups) {
+    static const chunk_function q4_0[] = TABLE(q4_0), q4_1[] = TABLE(q4_1), q5_0[] = TABLE(q5_0), q5_1[] = TABLE(q5_1);
+    static const chunk_function q8_0[] = TABLE(q8_0), q2_K[] = TABLE(q2_K), q3_K[] = TABLE(q3_K), q4_K[] = TABLE(q4_K);
+    static const chunk_function q5_K[] = TABLE(q5_K), q6_K[] = TABLE(q6_K), bf16[] = TABLE(bf16), bf16_pairs[] = PAIR_TABLE(bf16);
+    static const chunk_function f32[] = TABLE(f32), f32_pairs[] = PAIR_TABLE(f32);
     switch (format) {
-    case MK_F32: return f32[tokens];
-    case MK_F16: case MK_BF16: return bf16[tokens];
+    case MK_F32: return groups == 2 ? f32_pairs[tokens] : f32[tokens];
+    case MK_F16: case MK_BF16: return groups == 2 ? bf16_pairs[tokens] : bf16[tokens];
     case MK_Q4_0: return q4_0[tokens];
     case MK_Q4_1: return q4_1[tokens];
     case MK_Q5_0: return q5_0[tokens];
@@ -501,20 +537,54 @@ static tile_function tile_for(mk_format format, int tokens) {
 }
 #endif
 
-static void product(const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy, bool add, void *scratch) {
+/// Groups first ..< last of one tile, `together` at once.
+static void multiply_groups(mk_format format, int T, int together, int64_t first, int64_t last, int64_t stride, const product_tile *tile,
+                            const tile_output *out) {
+    const chunk_function multiply = chunk_for(format, T, together);
+    for (int64_t g = first; g < last; g += together) {
+        product_tile p = *tile;
+        p.weights += g * stride;
+        for (int64_t left = tile->columns; left > 0; left -= p.columns) {
+            p.columns = left < out->chunk ? left : out->chunk;
+            multiply(&p, stride, out->rounding.scale, out->sums);
+            if (out->exact) add_chunk(together * T, out->sums, &out->rounding, left == tile->columns, out->totals);
+        }
+        for (int i = 0; i < together; i++) finish(T, i * T, g + i, out);
+    }
+}
+
+static void product(const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, const mk_product_output *to,
+                    void *scratch) {
 #ifdef MK_ONLY_BF16
     if (m->format != MK_F16 && m->format != MK_BF16) {
-        MK_BASE_TABLE.product(m, first, last, input, tokens, y, ldy, add, scratch);
+        MK_BASE_TABLE.product(m, first, last, input, tokens, to, scratch);
         return;
     }
 #endif
-    int64_t stride = (int64_t)mk_packed_group_bytes(m->format, m->columns);
-    mk_input kind = mk_input_kind(m->format);
+    const int64_t stride = (int64_t)mk_packed_group_bytes(m->format, m->columns), groups = last - first;
+    const mk_input kind = mk_input_kind(m->format);
+    const bool exact = m->chunk != 0;
+    // Totals, sums and starts, in this order: see mk_product_scratch.
+    double *totals = scratch;
+    float *sums = (float *)(totals + 16 * MOST_SUMS);
+    void *starts = sums + 16 * MOST_SUMS;
+    tile_output out = {.to = *to, .chunk = exact ? m->chunk : m->columns, .exact = exact, .sums = sums, .totals = totals};
+    out.rounding = exact ? rounding_of(m->chunks) : NO_ROUNDING;
+    if (m->bias) out.bias = m->bias + 16 * first;
+    if (to->parts) out.to.parts += 16 * first;
+    else out.to.y += 16 * first;
     for (int64_t t = 0, count; t < tokens; t += count) {
         count = tile_size(tokens, t);
-        product_tile tile = {m->data + first * stride, (const uint8_t *)input + mk_input_bytes(MK_SCALAR, kind, t, m->columns), scratch, m->columns};
-        prepare_starts(m->format, tile.input, (int)count, m->columns, scratch);
-        tile_for(m->format, (int)count)(&tile, last - first, stride, y + t * ldy + 16 * first, ldy, m->bias ? m->bias + 16 * first : 0, add);
+        const uint8_t *x = (const uint8_t *)input + mk_input_bytes(MK_SCALAR, kind, t, m->columns);
+        const product_tile tile = {m->data + first * stride, x, starts, m->columns};
+        prepare_starts(m->format, x, (int)count, m->columns, starts);
+        // Few tokens of a plain format take two groups at once, as long as the accumulators stay in registers.
+        const bool pairs = (kind == MK_INPUT_F32 || kind == MK_INPUT_BF16) && count > 1 && count <= MOST_PAIRED;
+        const int64_t paired = pairs ? groups / 2 * 2 : 0;
+        if (paired) multiply_groups(m->format, (int)count, 2, 0, paired, stride, &tile, &out);
+        if (paired < groups) multiply_groups(m->format, (int)count, 1, paired, groups, stride, &tile, &out);
+        if (to->parts) out.to.parts += count * to->stride;
+        else out.to.y += count * to->stride;
     }
 }
 

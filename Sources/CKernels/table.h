@@ -3,10 +3,19 @@
 #define MOTLEY_TABLE_H
 #include "motley_kernels.h"
 
+/// Where the sums of a product go: into y, or as parts of sums into `parts`.
+typedef struct {
+    float *y;
+    double *parts;
+    int64_t stride;  ///< elements per token
+    bool add;        ///< to y
+} mk_product_output;
+
 typedef struct {
     int tile;
     void (*pack_input)(mk_input, const float *, int64_t, int64_t, int64_t, int64_t, int64_t, void *);
-    void (*product)(const mk_matrix *, int64_t, int64_t, const void *, int64_t, float *, int64_t, bool, void *);
+    void (*product)(const mk_matrix *, int64_t, int64_t, const void *, int64_t, const mk_product_output *, void *);
+    void (*sum_parts)(const double *const *, int64_t, int64_t, int64_t, const float *, bool, float *);
     void (*rms_norm)(const float *, int64_t, const float *, float, float *);
     void (*layer_norm)(const float *, int64_t, const float *, const float *, float, float *);
     void (*activate)(mk_activation, const float *, const float *, int64_t, float *);

@@ -1,7 +1,7 @@
 // Sixteen-lane vectors over three instruction sets, so that every kernel is written once.
 //
 // The including file defines MK_ISA_LEVEL (0 scalar, 1 AVX2+FMA, 2 AVX-512 VNNI, 3 AVX-512 VNNI+BF16) first.
-//   vf: 16 floats   vi: 16 int32   vb: 64 bytes, read as 16 lanes of 4 bytes
+//   vf: 16 floats   vd: 16 doubles   vi: 16 int32   vb: 64 bytes, read as 16 lanes of 4 bytes
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -66,6 +66,15 @@ INLINE vi vi_dot(vi acc, vb w, const int8_t *a) { return _mm512_dpbusd_epi32(acc
 INLINE vi vi_dot8(vi acc, vb w, const int8_t *a) { return vi_dot(acc, w, a); }
 /// acc + sum of 2 products of 16-bit pairs.
 INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) { return _mm512_dpwssd_epi32(acc, w, _mm512_set1_epi32(load_i32(a))); }
+typedef struct { __m512d a, b; } vd;
+INLINE vd vd_set(double x) { return (vd){_mm512_set1_pd(x), _mm512_set1_pd(x)}; }
+INLINE vd vd_load(const double *p) { return (vd){_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}; }
+INLINE void vd_store(double *p, vd v) { _mm512_storeu_pd(p, v.a); _mm512_storeu_pd(p + 8, v.b); }
+INLINE vd vd_add(vd x, vd y) { return (vd){_mm512_add_pd(x.a, y.a), _mm512_add_pd(x.b, y.b)}; }
+INLINE vd vd_sub(vd x, vd y) { return (vd){_mm512_sub_pd(x.a, y.a), _mm512_sub_pd(x.b, y.b)}; }
+INLINE vd vd_mul(vd x, vd y) { return (vd){_mm512_mul_pd(x.a, y.a), _mm512_mul_pd(x.b, y.b)}; }
+INLINE vd vd_load_f(const float *p) { return (vd){_mm512_cvtps_pd(_mm256_loadu_ps(p)), _mm512_cvtps_pd(_mm256_loadu_ps(p + 8))}; }
+INLINE vf vf_from_d(vd x) { return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.a)), _mm512_cvtpd_ps(x.b), 1); }
 INLINE float vf_sum(vf v) { return _mm512_reduce_add_ps(v); }
 INLINE float vf_maximum(vf v) { return _mm512_reduce_max_ps(v); }
 INLINE void prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
@@ -169,6 +178,28 @@ INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) {
     __m256i x = _mm256_set1_epi32(load_i32(a));
     return (vi){_mm256_add_epi32(acc.a, _mm256_madd_epi16(w.a, x)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(w.b, x))};
 }
+typedef struct { __m256d a, b, c, d; } vd;
+INLINE vd vd_set(double x) { __m256d v = _mm256_set1_pd(x); return (vd){v, v, v, v}; }
+INLINE vd vd_load(const double *p) {
+    return (vd){_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4), _mm256_loadu_pd(p + 8), _mm256_loadu_pd(p + 12)};
+}
+INLINE void vd_store(double *p, vd v) {
+    _mm256_storeu_pd(p, v.a);
+    _mm256_storeu_pd(p + 4, v.b);
+    _mm256_storeu_pd(p + 8, v.c);
+    _mm256_storeu_pd(p + 12, v.d);
+}
+#define EACH4(OPERATION) ((vd){OPERATION(x.a, y.a), OPERATION(x.b, y.b), OPERATION(x.c, y.c), OPERATION(x.d, y.d)})
+INLINE vd vd_add(vd x, vd y) { return EACH4(_mm256_add_pd); }
+INLINE vd vd_sub(vd x, vd y) { return EACH4(_mm256_sub_pd); }
+INLINE vd vd_mul(vd x, vd y) { return EACH4(_mm256_mul_pd); }
+INLINE vd vd_load_f(const float *p) {
+    return (vd){_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4)), _mm256_cvtps_pd(_mm_loadu_ps(p + 8)),
+                _mm256_cvtps_pd(_mm_loadu_ps(p + 12))};
+}
+INLINE vf vf_from_d(vd x) {
+    return (vf){_mm256_set_m128(_mm256_cvtpd_ps(x.b), _mm256_cvtpd_ps(x.a)), _mm256_set_m128(_mm256_cvtpd_ps(x.d), _mm256_cvtpd_ps(x.c))};
+}
 INLINE float vf_sum(vf v) {
     float t[16]; vf_store(t, v);
     for (int s = 8; s; s /= 2) for (int i = 0; i < s; i++) t[i] += t[i + s];
@@ -255,6 +286,15 @@ INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) {
     LANES acc.v[i] += (int16_t)(w.v[i] & 0xffff) * a[0] + (int16_t)(w.v[i] >> 16) * a[1];
     return acc;
 }
+typedef struct { double v[16]; } vd;
+INLINE vd vd_set(double x) { vd r; LANES r.v[i] = x; return r; }
+INLINE vd vd_load(const double *p) { vd r; memcpy(r.v, p, 128); return r; }
+INLINE void vd_store(double *p, vd v) { memcpy(p, v.v, 128); }
+INLINE vd vd_add(vd a, vd b) { LANES a.v[i] += b.v[i]; return a; }
+INLINE vd vd_sub(vd a, vd b) { LANES a.v[i] -= b.v[i]; return a; }
+INLINE vd vd_mul(vd a, vd b) { LANES a.v[i] *= b.v[i]; return a; }
+INLINE vd vd_load_f(const float *p) { vd r; LANES r.v[i] = (double)p[i]; return r; }
+INLINE vf vf_from_d(vd a) { vf r; LANES r.v[i] = (float)a.v[i]; return r; }
 INLINE float vf_sum(vf v) { for (int s = 8; s; s /= 2) for (int i = 0; i < s; i++) v.v[i] += v.v[i + s]; return v.v[0]; }
 INLINE float vf_maximum(vf v) { float m = v.v[0]; for (int i = 1; i < 16; i++) m = v.v[i] > m ? v.v[i] : m; return m; }
 INLINE void prefetch(const void *p) { (void)p; }

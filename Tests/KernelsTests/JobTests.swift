@@ -61,9 +61,12 @@ import Testing
         job.scratch_stride = Int64(scratchStride)
         job.activation = MK_SILU
         func matrix(_ index: Int) -> mk_matrix {
-            mk_matrix(
-                data: UnsafePointer((packed + index * bytes).assumingMemoryBound(to: UInt8.self)), format: MK_Q8_0, columns: Int64(columns),
-                groups: Int64(rows / 16), bias: nil)
+            var matrix = mk_matrix()
+            matrix.data = UnsafePointer((packed + index * bytes).assumingMemoryBound(to: UInt8.self))
+            matrix.format = MK_Q8_0
+            matrix.columns = Int64(columns)
+            matrix.groups = Int64(rows / 16)
+            return matrix
         }
         job.matrices.0 = matrix(0)
         job.matrices.1 = matrix(1)

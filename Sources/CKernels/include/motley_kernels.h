@@ -68,19 +68,37 @@ void mk_pack_input(mk_isa isa, mk_input kind, const float *x, int64_t ldx, int64
 // --------------------------------------------------------------------------------------------------------------- products
 
 /// A packed matrix: `groups` groups of 16 rows.
+///
+/// A matrix that may be cut along its columns, to be shared between devices, is summed in chunks of columns which belong to the model and
+/// not to the cut: each chunk is one chain of floats, rounded to whole units of 2^-MK_SUM_UNIT_BITS, and these are added exactly. Sums then
+/// do not depend on the cut. A chunk's sum that is infinite, no number, or 2^53 / chunks units and more (chunks rounded up to a power of
+/// two, 4 at least) makes the output NaN.
 typedef struct {
     const uint8_t *data;
     mk_format format;
     int64_t columns;
     int64_t groups;
     const float *bias;  ///< 16 * groups floats, or NULL
+    /// Columns of a chunk, a multiple of 16, of 64 for blocks of 32 and of 512 for blocks of 256; the last chunk may be shorter.
+    /// 0: all columns are one chain of floats and nothing else.
+    int64_t chunk;
+    int64_t chunks;     ///< of the whole matrix, of which this may be some columns from the beginning of a chunk; unused without chunks
 } mk_matrix;
+
+#define MK_SUM_UNIT_BITS 28
 
 /// y[t * ldy + row] = (add ? y : 0) + (W x_t)[row] + bias[row] for the rows of groups first ..< last and all tokens.
 /// y rows hold 16 * groups floats at least. `scratch` must have mk_product_scratch bytes.
 void mk_product(mk_isa isa, const mk_matrix *matrix, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy, bool add,
                 void *scratch);
 size_t mk_product_scratch(int64_t columns);
+
+/// The same sums without bias as parts, whole units: parts[t * stride + row]. The matrix must be in chunks.
+void mk_product_parts(mk_isa isa, const mk_matrix *matrix, int64_t first, int64_t last, const void *input, int64_t tokens, double *parts,
+                      int64_t stride, void *scratch);
+/// y[i] = (add ? y[i] : 0) + (sum of the parts' elements first + i, and bias[i]), n elements, a multiple of 16. Where the parts are those
+/// of all columns of a matrix, in any order, y has the bits that mk_product gives for the whole matrix. `bias` may be NULL.
+void mk_sum_parts(mk_isa isa, const double *const *parts, int64_t count, int64_t first, int64_t n, const float *bias, bool add, float *y);
 
 // -------------------------------------------------------------------------------------------------------------- vector ops
 
@@ -170,7 +188,8 @@ typedef struct {
     int count;  ///< matrices, at most 4
     mk_matrix matrices[4];
     float *outputs[4];
-    int64_t strides[4];  ///< floats per token of each output
+    double *parts[4];    ///< in place of outputs[i] where not NULL: parts of sums, for mk_run_sum
+    int64_t strides[4];  ///< elements per token of each output
     const void *inputs[4];
     int64_t tokens;
     bool add;
@@ -183,6 +202,19 @@ typedef struct {
     int64_t next;            ///< set to 0 before the run
 } mk_product_job;
 void mk_run_product(void *job, int worker, int workers);
+
+/// Sums of parts that products of column ranges made, of all tokens; pieces of rows are taken in turn. See mk_sum_parts.
+typedef struct {
+    mk_isa isa;
+    const double *const *parts;
+    int64_t count, part_stride;
+    const float *bias;
+    float *y;
+    int64_t stride, rows, tokens;  ///< rows: a multiple of 16
+    bool add;
+    int64_t next;
+} mk_sum_job;
+void mk_run_sum(void *job, int worker, int workers);
 
 typedef enum { MK_NORM_NONE = 0, MK_NORM_RMS = 1, MK_NORM_LAYER = 2 } mk_norm;
 

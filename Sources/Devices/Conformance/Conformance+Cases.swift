@@ -10,6 +10,7 @@ extension Conformance {
         let kernels: [any KernelCase] =
             switch operation {
             case .product: products(extent, seed)
+            case .chunkedProduct: chunkedProducts(extent, seed)
             case .packInput: packedInputs(extent, seed)
             case .packWeights: packedWeights(extent, seed)
             case .attention: attention(extent, seed)
@@ -74,6 +75,29 @@ extension Conformance {
                     PackInputCase(
                         kind: kind, columns: columns[turn % columns.count], tokens: tokens,
                         pattern: InputPattern.allCases[(turn + columns.count) % InputPattern.allCases.count], seed: seed &+ UInt64(turn)))
+            }
+        }
+        return cases
+    }
+
+    /// Chunks as small as they may be and longer, several and only one, the last one whole or short. Huge inputs are none of these: their
+    /// sums are out of range.
+    private static func chunkedProducts(_ extent: Extent, _ seed: UInt64) -> [any KernelCase] {
+        let patterns = InputPattern.allCases.filter { $0 != .huge }
+        var cases: [any KernelCase] = []
+        for format in TensorFormat.allCases {
+            let block = format.blockElements
+            let quantum = block == 1 ? 16 : 2 * block
+            for turn in 0..<(extent == .thorough ? 60 : 6) {
+                let chunk = quantum * [1, 2, 3, 1, 4][turn % 5]
+                // Columns beyond whole chunks.
+                let rest = [0, block, quantum - block, 0, quantum][turn % 5] % chunk
+                let columns = chunk * (extent == .thorough ? 1 + turn % 6 : [3, 1, 2, 4, 2, 5][turn]) + rest
+                cases.append(
+                    ChunkedProductCase(
+                        format: format, rows: [1, 37, 16, 20][turn % 4], columns: columns, chunk: chunk,
+                        tokens: extent == .thorough ? 1 + turn % 40 : [1, 4, 13, 2, 7, 16][turn], pattern: patterns[turn % patterns.count],
+                        bias: turn % 3 != 0, add: turn % 2 == 1, seed: seed &+ UInt64(turn)))
             }
         }
         return cases

@@ -12,6 +12,8 @@ struct ProductCase: KernelCase {
     let bias: [Float]?
     /// What the outputs held before, tokens x padded rows, or nil where the product replaces it.
     let previous: [Float]?
+    /// Columns whose sum is rounded and added exactly; 0: all are one chain of floats.
+    var chunk = 0
 
     init(format: TensorFormat, rows: Int, columns: Int, tokens: Int, pattern: InputPattern, bias: Bool, add: Bool, seed: UInt64) {
         var random = SeededRandom(seed: seed)
@@ -36,9 +38,9 @@ struct ProductCase: KernelCase {
         "\(matrix.rows)x\(matrix.columns), \(tokens) tokens, \(pattern)" + (bias == nil ? "" : ", bias") + (previous == nil ? "" : ", add")
     }
 
-    private var groups: Int { (matrix.rows + 15) / 16 }
-    private var padded: Int { groups * 16 }
-    private var kind: mk_input { mk_input_kind(matrix.format.kernelFormat) }
+    var groups: Int { (matrix.rows + 15) / 16 }
+    var padded: Int { groups * 16 }
+    var kind: mk_input { mk_input_kind(matrix.format.kernelFormat) }
 
     /// Weights as the product sees them: 16-bit ones are bfloat16 once packed.
     private func weights() -> [Float] {
@@ -92,6 +94,8 @@ struct ProductCase: KernelCase {
         bound.columns = Int64(columns)
         bound.groups = Int64(groups)
         bound.bias = bias.map { UnsafePointer(memory.make("bias", $0)) }
+        bound.chunk = Int64(chunk)
+        bound.chunks = chunk == 0 ? 0 : Int64((columns + chunk - 1) / chunk)
         let x = memory.make("inputs", Array(inputs[tokens.lowerBound * columns..<tokens.upperBound * columns]))
         let packed = memory.make("packed inputs", Int(mk_input_bytes(instructionSet, kind, Int64(count), Int64(columns))), of: UInt8.self)
         // In two parts, the way several workers do it.

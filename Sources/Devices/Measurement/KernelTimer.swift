@@ -22,7 +22,7 @@ public struct KernelTimer {
     /// Names of the forms an operation has.
     public static func variants(_ operation: KernelOperation) -> [String] {
         switch operation {
-        case .product, .packWeights, .dequantisation: TensorFormat.allCases.map(\.name)
+        case .product, .chunkedProduct, .packWeights, .dequantisation: TensorFormat.allCases.map(\.name)
         case .packInput: ["F32", "BF16", "Q32", "Q256"]
         case .attention, .keyValueStore: ["f16", "q8"]
         case .activation: ["relu", "silu", "gelu", "gelu-tanh"]

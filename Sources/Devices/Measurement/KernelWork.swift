@@ -16,6 +16,7 @@ extension KernelTimer {
     func work(_ operation: KernelOperation, _ variant: String, _ tokens: Int) -> KernelWork? {
         switch operation {
         case .product: TensorFormat.allCases.first { $0.name == variant }.flatMap { product($0, tokens) }
+        case .chunkedProduct: TensorFormat.allCases.first { $0.name == variant }.flatMap { product($0, tokens, chunk: 512) }
         case .packInput: packInput(variant, tokens)
         case .packWeights: TensorFormat.allCases.first { $0.name == variant }.flatMap { packWeights($0) }
         case .attention: attention(variant, tokens)
@@ -35,7 +36,8 @@ extension KernelTimer {
         return buffer
     }
 
-    private func product(_ format: TensorFormat, _ tokens: Int) -> KernelWork? {
+    /// - Parameter chunk: columns whose sum is rounded and added exactly; 0: all are one chain of floats.
+    private func product(_ format: TensorFormat, _ tokens: Int, chunk: Int = 0) -> KernelWork? {
         var random = SeededRandom(seed: 2)
         let kind = mk_input_kind(format.kernelFormat), isa = cpu.instructionSet
         // One group of 16 rows, packed, and copied: its values make no difference in time.
@@ -55,9 +57,11 @@ extension KernelTimer {
         var job = mk_product_job()
         job.isa = isa
         job.count = 1
-        job.matrices.0 = mk_matrix(
-            data: UnsafePointer(weights.pointer(as: UInt8.self)), format: format.kernelFormat, columns: Int64(columns), groups: Int64(groups),
-            bias: nil)
+        job.matrices.0.format = format.kernelFormat
+        job.matrices.0.columns = Int64(columns)
+        job.matrices.0.groups = Int64(groups)
+        job.matrices.0.chunk = Int64(chunk)
+        job.matrices.0.chunks = Int64(chunk == 0 ? 0 : (columns + chunk - 1) / chunk)
         job.outputs.0 = outputs.pointer()
         job.strides.0 = Int64(rows)
         job.inputs.0 = UnsafeRawPointer(packed.base)
@@ -66,7 +70,7 @@ extension KernelTimer {
         job.scratch_stride = Int64(scratchStride)
         let cpu = cpu
         return KernelWork(
-            shape: "\(rows)x\(columns)", operations: 2 * Double(rows * columns) * Double(tokens),
+            shape: "\(rows)x\(columns)" + (chunk == 0 ? "" : " by \(chunk)"), operations: 2 * Double(rows * columns) * Double(tokens),
             bytes: Double(matrixBytes + Int(mk_input_bytes(isa, kind, Int64(tokens), Int64(columns))) + tokens * rows * 4), arithmetic: kind,
             isCold: true
         ) { turn in

@@ -119,7 +119,9 @@ public final class ProductSeries {
         var job = mk_product_job()
         job.isa = isa
         job.count = 1
-        job.matrices.0 = mk_matrix(data: nil, format: format.kernelFormat, columns: Int64(columns), groups: Int64(rows / 16), bias: nil)
+        job.matrices.0.format = format.kernelFormat
+        job.matrices.0.columns = Int64(columns)
+        job.matrices.0.groups = Int64(rows / 16)
         job.outputs.0 = outputs.pointer()
         job.strides.0 = Int64(rows)
         job.inputs.0 = UnsafeRawPointer(packed.base)
