@@ -1,3 +1,5 @@
+import Checkpoints
+import Devices
 import Models
 
 /// The rows and columns of a linear map that one shard multiplies.
@@ -5,9 +7,12 @@ struct LinearPart: Hashable {
     let linear: LinearSpec
     let rows: Range<Int>
     let columns: Range<Int>
+    /// Columns that are one chain of floats before they are added exactly (`CutGrain`), where the matrix may be cut along its columns; else 0.
+    let chunk: Int
 
-    init(_ linear: LinearSpec, rows: Range<Int>? = nil, columns: Range<Int>? = nil) {
+    init(_ linear: LinearSpec, rows: Range<Int>? = nil, columns: Range<Int>? = nil, chunk: Int = 0) {
         self.linear = linear
+        self.chunk = chunk
         self.rows = rows ?? 0..<linear.outputs
         self.columns = columns ?? 0..<linear.inputs
     }
@@ -20,6 +25,15 @@ struct LinearPart: Hashable {
         hasher.combine(linear.weight)
         hasher.combine(rows)
         hasher.combine(columns)
+    }
+
+    /// Chunks of the whole matrix.
+    var chunkCount: Int { chunk > 0 ? (linear.inputs + chunk - 1) / chunk : 1 }
+
+    /// A matrix of its rows and columns in a device's layout.
+    func matrix(in range: BufferRange) -> Matrix {
+        Matrix(
+            range, format: linear.weight.format.kernelFormat, rows: rows.count, columns: columns.count, chunk: chunk, chunkCount: chunkCount)
     }
 
     /// Its rows of the bias; nil where there is none.
@@ -49,18 +63,24 @@ extension AttentionSpec {
     func keyElements(of groups: Range<Int>) -> Range<Int> { groups.lowerBound * headSize..<groups.upperBound * headSize }
 
     /// Query, key and value rows of a shard, and the columns of the output matrix that go with them.
-    func parts(of groups: Range<Int>) -> (query: LinearPart, key: LinearPart, value: LinearPart, output: LinearPart) {
-        let queries = queryElements(of: groups), keys = keyElements(of: groups)
+    ///
+    /// - Parameter formats: those of all the model's matrices, which decide where the output matrix may be cut.
+    func parts(of groups: Range<Int>, formats: [TensorFormat]) -> (query: LinearPart, key: LinearPart, value: LinearPart, output: LinearPart) {
+        let queries = queryElements(of: groups), keys = keyElements(of: groups), columns = groupSize * headSize
+        let chunk = columns * CutGrain.attention(keyValueHeads: keyValueHeadCount, groupColumns: columns, formats: formats)
         return (
-            LinearPart(query, rows: queries), LinearPart(key, rows: keys), LinearPart(value, rows: keys), LinearPart(output, columns: queries)
+            LinearPart(query, rows: queries), LinearPart(key, rows: keys), LinearPart(value, rows: keys),
+            LinearPart(output, columns: queries, chunk: chunk)
         )
     }
 }
 
 extension FeedForwardSpec {
     /// Rows of gate (if there is one) and up of a shard, and the columns of down that go with them.
-    func parts(of columns: Range<Int>) -> (inner: [LinearPart], down: LinearPart) {
+    ///
+    /// - Parameter formats: those of all the model's matrices, which decide where down may be cut.
+    func parts(of columns: Range<Int>, formats: [TensorFormat]) -> (inner: [LinearPart], down: LinearPart) {
         let inner = gate.map { [$0, up] } ?? [up]
-        return (inner.map { LinearPart($0, rows: columns) }, LinearPart(down, columns: columns))
+        return (inner.map { LinearPart($0, rows: columns) }, LinearPart(down, columns: columns, chunk: CutGrain.feedForward(size: size, formats: formats)))
     }
 }

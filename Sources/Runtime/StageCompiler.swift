@@ -46,14 +46,14 @@ struct StageCompiler {
             case .attention(let index):
                 let layer = model.layers[index]
                 for (number, shard) in placement.shards.enumerated() {
-                    let parts = layer.attention.parts(of: shard.range)
+                    let parts = layer.attention.parts(of: shard.range, formats: slice.formats)
                     add(attention(index, parts, groups: shard.range, shard: number, of: count), piece: weights.piece(of: parts.output))
                 }
                 add(end(layer.attention.output, parts: count, norm: layer.postNorm ? layer.attentionNorm : nil))
             case .feedForward(let index):
                 let layer = model.layers[index]
                 for (number, shard) in placement.shards.enumerated() {
-                    let parts = layer.feedForward.parts(of: shard.range)
+                    let parts = layer.feedForward.parts(of: shard.range, formats: slice.formats)
                     add(feedForward(layer, parts, columns: shard.range.count, shard: number, of: count), piece: weights.piece(of: parts.down))
                 }
                 add(end(layer.feedForward.down, parts: count, norm: layer.postNorm ? layer.feedForwardNorm : nil))

@@ -15,7 +15,7 @@ public struct StageSlice: Sendable {
     func isOnDisk(_ shard: Shard) -> Bool { disks.contains(shard.home) }
 
     /// The formats that decide where matrices are cut into chunks: those of the whole model, whatever this slice holds of it.
-    var formats: [TensorFormat] { ModelShape(model).matrixFormats }
+    let formats: [TensorFormat]
 
     /// Placements of layers and output in the order of use.
     var modules: [ModulePlacement] { stage.placements }
@@ -35,7 +35,8 @@ extension StageSlice {
     /// - Throws: `RuntimeError.invalidPlan` for a plan that `PlanCheck` finds fault with or that is not one of this model, `.unsupported`
     ///   for what this executor cannot run yet, by name.
     public static func all(of plan: Plan, model: ModelSpec) throws(RuntimeError) -> [StageSlice] {
-        let problems = PlanCheck.problems(plan, shape: ModelShape(model), inventory: plan.inventory)
+        let shape = ModelShape(model)
+        let problems = PlanCheck.problems(plan, shape: shape, inventory: plan.inventory)
         if let first = problems.first {
             throw .invalidPlan(problems.count == 1 ? first : "\(first); and \(problems.count - 1) more")
         }
@@ -47,7 +48,7 @@ extension StageSlice {
         if replica.schedule.block.microBatchCount > 1 { throw .unsupported("blocks of several micro-batches") }
         for stage in replica.stages { try check(stage, device: device, memories: plan.memories) }
         let disks = Set(plan.memories.filter { $0.kind == .disk }.map(\.id))
-        return replica.stages.map { StageSlice(model: model, stage: $0, disks: disks) }
+        return replica.stages.map { StageSlice(model: model, stage: $0, disks: disks, formats: shape.matrixFormats) }
     }
 
     /// Refuses by name what one processor, its memory and disks do not do.

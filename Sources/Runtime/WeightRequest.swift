@@ -37,14 +37,14 @@ extension StageSlice {
                 requests.add(attention.queryNorm, count: attention.headSize)
                 requests.add(attention.keyNorm, count: attention.headSize)
                 for shard in placement.shards {
-                    let parts = attention.parts(of: shard.range)
+                    let parts = attention.parts(of: shard.range, formats: formats)
                     for part in [parts.query, parts.key, parts.value, parts.output] { requests.add(part, isResident: !isOnDisk(shard)) }
                 }
             case .feedForward(let index):
                 let layer = model.layers[index]
                 requests.add(layer.feedForwardNorm, count: model.hiddenSize)
                 for shard in placement.shards {
-                    let parts = layer.feedForward.parts(of: shard.range)
+                    let parts = layer.feedForward.parts(of: shard.range, formats: formats)
                     for part in parts.inner + [parts.down] { requests.add(part, isResident: !isOnDisk(shard)) }
                 }
             case .output:

@@ -51,8 +51,7 @@ final class WeightStore {
         for (part, offset) in sizes {
             let range = BufferRange(arena, offset: offset, byteCount: try Self.byteCount(part))
             try reader.pack(part, into: range.address)
-            matrices[part] = Matrix(
-                range, format: part.linear.weight.format.kernelFormat, rows: part.rows.count, columns: part.columns.count)
+            matrices[part] = part.matrix(in: range)
             progress?(Double(offset + range.byteCount) / Double(max(1, total)))
         }
         let mapped = MappedMemory(checkpoint)

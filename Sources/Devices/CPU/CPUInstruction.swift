@@ -9,10 +9,12 @@ enum CPUInstruction {
     case gather(input: StepRows, output: StepRows)
     /// Optional norm, then packing of inputs for products; or a norm in place.
     case pack(UnsafeMutablePointer<mk_pack_job>, input: StepRows)
-    /// One or more products with the same input; the first one's output.
-    case product(UnsafeMutablePointer<mk_product_job>, output: StepRows)
+    /// One or more products with the same input; the first one's output, where it is rows.
+    case product(UnsafeMutablePointer<mk_product_job>, output: StepRows?)
     case store(UnsafeMutablePointer<mk_store_job>, rotary: Int)
     case attend(UnsafeMutablePointer<mk_attention_job>, tiling: Int)
+    /// Parts of products, bias and residual.
+    case sum(UnsafeMutablePointer<mk_sum_job>, rows: StepRows)
 
     /// Where rows begin, and the floats from one to the next where a micro-batch must skip those before its own; 0: it need not.
     struct StepRows {
@@ -37,6 +39,14 @@ final class JobStorage {
     func make<Job>(_ job: Job) -> UnsafeMutablePointer<Job> {
         let pointer = UnsafeMutablePointer<Job>.allocate(capacity: 1)
         pointer.initialize(to: job)
+        releases.append { pointer.deallocate() }
+        return pointer
+    }
+
+    /// An array that a job points at.
+    func make<Element>(_ elements: [Element]) -> UnsafeMutablePointer<Element> {
+        let pointer = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
+        for (index, element) in elements.enumerated() { (pointer + index).initialize(to: element) }
         releases.append { pointer.deallocate() }
         return pointer
     }

@@ -24,7 +24,7 @@ struct CPULowering {
         case .product(let product): try lower(product)
         case .store(let store): lower(store)
         case .attend(let attend): lower(attend)
-        case .sum: throw DeviceError(device: device.name, message: "sums of parts are not implemented")
+        case .sum(let sum): lower(sum)
         }
     }
 
@@ -63,7 +63,7 @@ struct CPULowering {
     }
 
     private func lower(_ product: Operation.Product) throws(DeviceError) -> CPUInstruction {
-        guard let first = product.factors.first, product.factors.count <= 4 else {
+        guard (1...4).contains(product.factors.count) else {
             throw DeviceError(device: device.name, message: "a product of \(product.factors.count) matrices; from 1 to 4 are possible")
         }
         var job = mk_product_job()
@@ -78,35 +78,43 @@ struct CPULowering {
         }
         var output: CPUInstruction.StepRows?
         for (index, factor) in product.factors.enumerated() {
-            let rows: Rows
-            switch factor.target {
-            case .store(let target): rows = target
-            case .add(let target):
-                rows = target
-                job.add = true
-            case .parts: throw DeviceError(device: device.name, message: "parts of products are not implemented")
-            }
-            if index == 0 { output = .init(rows) }
             var matrix = mk_matrix()
             matrix.data = UnsafePointer(factor.matrix.range.address.assumingMemoryBound(to: UInt8.self))
             matrix.format = factor.matrix.format
             matrix.columns = Int64(factor.matrix.columns)
             matrix.groups = Int64((factor.matrix.rows + 15) / 16)
             matrix.bias = factor.bias.map { UnsafePointer(floats($0.range)) }
-            let input = workspace.packed[Int(mk_input_kind(matrix.format).rawValue)].map { UnsafeRawPointer($0) }
+            matrix.chunk = Int64(factor.matrix.chunk)
+            matrix.chunks = Int64(factor.matrix.chunkCount)
             set(&job.matrices, index, matrix)
-            set(&job.outputs, index, floats(rows.range))
-            set(&job.strides, index, Int64(rows.stride))
-            set(&job.inputs, index, input)
+            set(&job.inputs, index, workspace.packed[Int(mk_input_kind(matrix.format).rawValue)].map { UnsafeRawPointer($0) })
+            switch factor.target {
+            case .add(let rows), .store(let rows):
+                if case .add = factor.target { job.add = true }
+                if index == 0 { output = .init(rows) }
+                set(&job.outputs, index, floats(rows.range))
+                set(&job.strides, index, Int64(rows.stride))
+            case .parts(let range, let stride):
+                set(&job.parts, index, range.address.assumingMemoryBound(to: Double.self))
+                set(&job.strides, index, Int64(stride))
+            }
         }
-        return .product(jobs.make(job), output: output ?? .init(firstRows(first)))
+        return .product(jobs.make(job), output: output)
     }
 
-    private func firstRows(_ factor: Operation.Product.Factor) -> Rows {
-        switch factor.target {
-        case .store(let rows), .add(let rows): rows
-        case .parts(let range, let stride): Rows(range, stride: stride)
-        }
+    private func lower(_ sum: Operation.Sum) -> CPUInstruction {
+        var job = mk_sum_job()
+        job.isa = isa
+        let parts = sum.parts.map { Optional(UnsafePointer($0.address.assumingMemoryBound(to: Double.self))) }
+        job.parts = UnsafePointer(jobs.make(parts))
+        job.count = Int64(parts.count)
+        job.part_stride = Int64(sum.stride)
+        job.bias = sum.bias.map { UnsafePointer(floats($0.range)) }
+        job.y = floats(sum.rows.range)
+        job.stride = Int64(sum.rows.stride)
+        job.rows = Int64(padded(sum.columns))
+        job.add = true
+        return .sum(jobs.make(job), rows: .init(sum.rows))
     }
 
     private func lower(_ store: Operation.Store) -> CPUInstruction {

@@ -63,7 +63,7 @@ final class CPUProgram: DeviceProgram {
                 job.pointee.next = 0
                 rows <= Self.inlineTokens ? mk_run_pack(job, 0, 1) : cpu.run(mk_run_pack, job)
             case .product(let job, let output):
-                job.pointee.outputs.0 = output.first(start)
+                if let output { job.pointee.outputs.0 = output.first(start) }
                 job.pointee.tokens = rows
                 job.pointee.next = 0
                 cpu.run(mk_run_product, job)
@@ -84,6 +84,11 @@ final class CPUProgram: DeviceProgram {
                 job.pointee.tile_count = Int64(tiles.count)
                 job.pointee.next = 0
                 cpu.run(mk_run_attention, job)
+            case .sum(let job, let target):
+                job.pointee.y = target.first(start)
+                job.pointee.tokens = rows
+                job.pointee.next = 0
+                cpu.run(mk_run_sum, job)
             }
         }
     }

@@ -17,10 +17,10 @@ struct StageStreams {
             for shard in placement.shards where slice.isOnDisk(shard) {
                 switch placement.module {
                 case .attention(let layer):
-                    let parts = model.layers[layer].attention.parts(of: shard.range)
+                    let parts = model.layers[layer].attention.parts(of: shard.range, formats: slice.formats)
                     try add([parts.query, parts.key, parts.value, parts.output])
                 case .feedForward(let layer):
-                    let parts = model.layers[layer].feedForward.parts(of: shard.range)
+                    let parts = model.layers[layer].feedForward.parts(of: shard.range, formats: slice.formats)
                     try add(parts.inner + [parts.down])
                 case .output:
                     let largest = pieces.map(\.byteCount).max() ?? window / 3

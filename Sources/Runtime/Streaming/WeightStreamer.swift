@@ -92,11 +92,8 @@ final class WeightStreamer: @unchecked Sendable {
 
     /// Where a matrix of a piece is while the piece is held.
     func matrix(_ piece: Int, part: Int) -> Matrix {
-        let linear = pieces[piece].parts[part]
-        let range = slots[piece % slots.count]
-        return Matrix(
-            BufferRange(range.buffer, offset: range.offset + pieces[piece].offsets[part]), format: linear.linear.weight.format.kernelFormat,
-            rows: linear.rows.count, columns: linear.columns.count)
+        let range = slots[piece % slots.count], offset = range.offset + pieces[piece].offsets[part]
+        return pieces[piece].parts[part].matrix(in: BufferRange(range.buffer, offset: offset))
     }
 
     /// Starts the threads.
