@@ -26,6 +26,9 @@ public struct ModelShape: Sendable, Equatable {
     /// What its multiplied matrices are stored in, where that is known one by one; empty: as `formats` and `format` say.
     public var storedFormats: [TensorFormat] = []
 
+    /// Of the checkpoint that it is the shape of (`Checkpoint.fingerprintText`); empty: a shape alone.
+    public var fingerprint = ""
+
     /// Formats of the multiplied matrices: they decide where these may be cut (`CutGrain`).
     public var matrixFormats: [TensorFormat] {
         if !storedFormats.isEmpty { return storedFormats }
@@ -99,6 +102,8 @@ public struct ModelShape: Sendable, Equatable {
         shape.bytesPerElement = format.bytesPerElement
         shape.formats = []
         shape.storedFormats = []
+        // No checkpoint is stored so.
+        shape.fingerprint = ""
         return shape
     }
 }

@@ -65,6 +65,20 @@ struct StageDraft {
     var startsAtFeedForward = false
     var endsAfterAttention = false
 
+    /// Formats that some of its weights are converted to.
+    var converted: [TensorFormat] {
+        var found: [TensorFormat] = []
+        func note(_ parts: [PartDraft]) {
+            for part in parts { if let format = part.format, !found.contains(format) { found.append(format) } }
+        }
+        for plan in plans {
+            note(plan.attention)
+            note(plan.feedForward)
+        }
+        note(output)
+        return found
+    }
+
     func layer(_ index: Int) -> LayerDraft { plans.count == 1 ? plans[0] : plans[index - layers.lowerBound] }
 }
 

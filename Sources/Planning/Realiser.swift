@@ -8,19 +8,27 @@ struct Realiser {
     let shape: ModelShape
     let keyValueFormat: KeyValueFormat
     let workload: Workload
-    /// Formats that decide where matrices may be cut.
-    private let formats: [TensorFormat]
-    /// Grains of each run of equal layers: KV heads and feed-forward units.
-    private let grains: [(attention: Int, feedForward: Int)]
+    /// At multiples of how many KV heads and feed-forward units each run of equal layers may be cut, nothing being converted.
+    private let grains: [Grains]
+
+    typealias Grains = (attention: Int, feedForward: Int)
 
     init(hardware: Hardware, shape: ModelShape, keyValueFormat: KeyValueFormat, workload: Workload) {
         self.hardware = hardware
         self.shape = shape
         self.keyValueFormat = keyValueFormat
         self.workload = workload
-        let formats = shape.matrixFormats
-        self.formats = formats
-        grains = shape.runs.map { ($0.layer.attention.grain(formats: formats), $0.layer.feedForward.grain(formats: formats)) }
+        grains = Self.grains(shape, formats: shape.matrixFormats)
+    }
+
+    private static func grains(_ shape: ModelShape, formats: [TensorFormat]) -> [Grains] {
+        shape.runs.map { ($0.layer.attention.grain(formats: formats), $0.layer.feedForward.grain(formats: formats)) }
+    }
+
+    /// Grains of stages that convert some of their weights: those formats count in all matrices.
+    private func grains(of stages: [StageDraft]) -> [Grains] {
+        let converted = stages.flatMap(\.converted)
+        return converted.isEmpty ? grains : Self.grains(shape, formats: shape.matrixFormats + converted)
     }
 
     /// Whole units for shares: largest remainders, in steps of `grain`; the sum is `units`. What is less than a grain goes to the last part that has
@@ -78,15 +86,16 @@ struct Realiser {
 
     /// A stage by itself, with room for so many sequences.
     func layout(_ draft: StageDraft, sequences: Int) -> StageLayout {
-        layout(draft, KeyValuePools([draft], sequences: sequences, contextTokens: workload.contextTokens))
+        layout(draft, KeyValuePools([draft], sequences: sequences, contextTokens: workload.contextTokens), grains(of: [draft]))
     }
 
     func layout(_ draft: ReplicaDraft) -> ReplicaLayout {
         let pools = KeyValuePools(draft.stages, sequences: draft.sequences, contextTokens: workload.contextTokens)
-        return ReplicaLayout(stages: draft.stages.map { layout($0, pools) }, block: draft.block, sliceTables: draft.slices)
+        let grains = grains(of: draft.stages)
+        return ReplicaLayout(stages: draft.stages.map { layout($0, pools, grains) }, block: draft.block, sliceTables: draft.slices)
     }
 
-    private func layout(_ draft: StageDraft, _ pools: KeyValuePools) -> StageLayout {
+    private func layout(_ draft: StageDraft, _ pools: KeyValuePools, _ grains: [Grains]) -> StageLayout {
         let isFirst = draft.layers.lowerBound == 0 && !draft.startsAtFeedForward
         let isLast = draft.layers.upperBound == shape.layerCount && !draft.endsAfterAttention
         var layout = StageLayout(
@@ -98,7 +107,7 @@ struct Realiser {
             let layers = draft.layers.clamped(to: start..<start + run.count)
             start += run.count
             guard !layers.isEmpty else { continue }
-            let keyValue = keyValue(draft, pools, run: index)
+            let keyValue = keyValue(draft, pools, heads: run.layer.attention.keyValueHeadCount, grain: grains[index].attention)
             var next = layers.lowerBound
             while next < layers.upperBound {
                 let layer = draft.layer(next)
@@ -138,8 +147,7 @@ struct Realiser {
     }
 
     /// Where the keys and values of a run's layers are, pool by pool.
-    private func keyValue(_ draft: StageDraft, _ pools: KeyValuePools, run: Int) -> [StageLayout.KeyValuePlace] {
-        let heads = shape.runs[run].layer.attention.keyValueHeadCount
+    private func keyValue(_ draft: StageDraft, _ pools: KeyValuePools, heads: Int, grain: Int) -> [StageLayout.KeyValuePlace] {
         func place(_ part: KeyValueDraft, _ range: Range<Int>, _ pool: Int) -> StageLayout.KeyValuePlace {
             StageLayout.KeyValuePlace(
                 heads: range, pool: pool, memory: MemoryID(part.memory), format: keyValueFormat, computers: part.computers)
@@ -159,7 +167,7 @@ struct Realiser {
             }
             // As attention's parts are divided, so that queries stay where they are made.
             var next = 0
-            for (part, count) in zip(byHeads, Self.apportion(byHeads.map(\.share), units: heads, grain: grains[run].attention)) where count > 0 {
+            for (part, count) in zip(byHeads, Self.apportion(byHeads.map(\.share), units: heads, grain: grain)) where count > 0 {
                 result.append(place(part, next..<next + count, pool))
                 next += count
             }

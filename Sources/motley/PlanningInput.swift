@@ -40,7 +40,12 @@ enum PlanningInput {
         var failure: (any Error)?
         var scenario = try Scenario(reading: FieldReader(.object(JSONObject(fields)))) { name in
             guard FileManager.default.fileExists(atPath: name) else { return nil }
-            do { return ModelShape(try ModelSpec(checkpoint: Checkpoint.open(path: name))) } catch {
+            do {
+                let checkpoint = try Checkpoint.open(path: name)
+                var shape = ModelShape(try ModelSpec(checkpoint: checkpoint))
+                shape.fingerprint = checkpoint.fingerprintText()
+                return shape
+            } catch {
                 failure = error
                 return nil
             }

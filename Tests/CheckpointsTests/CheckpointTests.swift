@@ -94,6 +94,35 @@ import Testing
         #expect(throws: CheckpointError.self) { try Checkpoint.open(path: "/dev/null") }
     }
 
+    /// Two fine-tunes differ in their tensors' bytes alone.
+    @Test func fingerprintsFollowTensors() throws {
+        func fingerprint(_ change: (inout [UInt8]) -> Void) throws -> String {
+            var writer = GGUFWriter()
+            var data = [UInt8](repeating: 7, count: 4096)
+            change(&data)
+            writer.add("a", shape: [1024], format: .f32, data: data)
+            writer.add("b", shape: [1], format: .f32, data: [1, 2, 3, 4])
+            return try Checkpoint(gguf: MappedFile(contents: writer.bytes(), name: "a")).fingerprintText()
+        }
+        let plain = try fingerprint { _ in }
+        #expect(plain.count == 16)
+        #expect(try plain == fingerprint { _ in })
+        for place in [0, 63, 2048, 4032, 4095] { #expect(try plain != fingerprint { $0[place] = 8 }) }
+    }
+
+    /// The same files under other paths; another configuration beside them.
+    @Test func fingerprintsOfDirectories() throws {
+        func fingerprint(_ config: String) throws -> String {
+            let directory = try TemporaryDirectory()
+            try directory.write("config.json", config)
+            try directory.write("model.safetensors", Self.shard("a", "b"))
+            return try Checkpoint.open(path: directory.path).fingerprintText()
+        }
+        let plain = try fingerprint(#"{"rope_theta": 1}"#)
+        #expect(try plain == fingerprint(#"{"rope_theta": 1}"#))
+        #expect(try plain != fingerprint(#"{"rope_theta": 2}"#))
+    }
+
     @Test func fingerprintsFollowHeaders() throws {
         func fingerprint(_ change: (inout GGUFWriter) -> Void) throws -> UInt64 {
             var writer = GGUFTests.sample()

@@ -48,7 +48,7 @@ public final class Model: Sendable {
     public func plan(_ options: LoadOptions) -> Plan {
         let blocks = (options.contextLength + Executor.blockTokens - 1) / Executor.blockTokens
         return Plan.resident(
-            model: spec, fingerprint: String(checkpoint.fingerprint(), radix: 16), threads: options.threads, keyValueFormat: options.keyValueFormat,
+            model: spec, fingerprint: checkpoint.fingerprintText(), threads: options.threads, keyValueFormat: options.keyValueFormat,
             keyValueTokens: blocks * Executor.blockTokens * options.sequences, stepTokens: options.stepTokens,
             stepLogits: options.stepLogits)
     }
