@@ -139,6 +139,9 @@ public final class Executor {
     /// Bytes of weights that one decode step reads.
     public var bytesReadPerStep: Int { stages.reduce(0) { $0 + $1.weights.store.matrixBytes } }
 
+    /// Bytes of weights that a step with logits streams from disk.
+    public var bytesStreamedPerStep: Int { stages.reduce(0) { $0 + ($1.weights.streamer?.pieces.reduce(0) { $0 + $1.byteCount } ?? 0) } }
+
     /// Multiply-add operations x 2 per token without attention and without the output matrix, and of the output matrix alone.
     public var operationsPerToken: (layers: Int, output: Int) {
         let output = 2 * model.output.outputs * model.output.inputs

@@ -59,11 +59,15 @@ struct BenchModelCommand: ParsableCommand {
         }
         let sequences = parallel.values.max() ?? 1
         let bar = ProgressBar("loading")
-        let options = LoadOptions(
-            threads: execution.threadCount, contextLength: longest, sequences: sequences, keyValueFormat: execution.kv.format,
-            stepLogits: max(64, sequences), instructionSet: execution.isa)
+        let options = try execution.loadOptions(context: longest, sequences: sequences, stepLogits: max(64, sequences))
         let executor = try model.makeExecutor(options) { bar.update($0) }
         bar.finish()
+        let blocks = tests.map { $0.blocks(blockTokens: executor.keyValueBlockTokens) }.max() ?? 0
+        guard blocks <= executor.blockCount, sequences <= executor.maximumLogits else {
+            throw CommandError(
+                "the plan has room for \(executor.blockCount * executor.keyValueBlockTokens) tokens and \(executor.maximumLogits) sequences; "
+                    + "the tests need \(blocks * executor.keyValueBlockTokens) and \(sequences): plan for such a workload")
+        }
         let tester = SpeedTester(executor: executor)
         var results: [BenchResult] = []
         let progress = ProgressBar("measuring")

@@ -49,9 +49,7 @@ struct PerplexityCommand: ParsableCommand {
             throw CommandError("a window of \(longest) tokens does not fit into the model's context of \(model.contextLength)")
         }
         let bar = ProgressBar(file == nil ? "measuring" : "perplexity")
-        let options = LoadOptions(
-            threads: execution.threadCount, contextLength: min(longest, model.contextLength), keyValueFormat: execution.kv.format, stepTokens: 512,
-            stepLogits: 128, instructionSet: execution.isa)
+        let options = try execution.loadOptions(context: min(longest, model.contextLength), stepLogits: 128)
         let executor = try model.makeExecutor(options) { bar.update($0 * 0.01) }
         let meter = PerplexityMeter(executor: executor)
         for (index, window) in windows.enumerated() {

@@ -34,8 +34,7 @@ struct PlanCommand: ParsableCommand {
         let problem = try Problem(scenario, seed: input.seed)
         let start = try warm.map { path in
             let file = try PlanningInput.parse(path)
-            let plan = try Plan(reading: FieldReader(file["plan"] ?? file, path: file["plan"] == nil ? "" : "plan"))
-            return problem.adopt(plan, strategy: file["strategy"]?.string ?? "")
+            return problem.adopt(try PlanningInput.plan(in: file), strategy: file["strategy"]?.string ?? "")
         }
         let result = try Planner(problem).plan(strategy, timeLimit: input.timeLimit, warm: start)
         if let output { try Data((result.best.plan.json.serialized(pretty: true) + "\n").utf8).write(to: URL(fileURLWithPath: output)) }

@@ -70,6 +70,13 @@ enum PlanningInput {
         return .object(JSONObject(object.map { ($0.key, $0.key == "trace" ? trace : $0.value) }))
     }
 
+    /// A plan: a file that `motley plan --output` wrote, or what `motley plan --json` printed.
+    static func plan(_ path: String) throws -> Plan { try plan(in: parse(path)) }
+
+    static func plan(in file: JSON) throws -> Plan {
+        try Plan(reading: FieldReader(file["plan"] ?? file, path: file["plan"] == nil ? "" : "plan"))
+    }
+
     /// A JSON file, or JSON itself where the text begins with a brace, or a trace's table.
     static func parse(_ text: String) throws -> JSON {
         if text.hasPrefix("{") { return try JSON(parsing: text) }

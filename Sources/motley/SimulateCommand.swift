@@ -119,8 +119,7 @@ struct SimulateCommand: ParsableCommand {
 
     /// A plan from a file, or from what `motley plan --json` printed.
     private func given(_ path: String, _ problem: Problem) throws -> Evaluation {
-        let file = try PlanningInput.parse(path)
-        let plan = try Plan(reading: FieldReader(file["plan"] ?? file, path: file["plan"] == nil ? "" : "plan"))
+        let plan = try PlanningInput.plan(path)
         if let warning = problem.warning(of: plan) { Console.error("\(path): \(warning)") }
         return try problem.evaluate(given: plan, name: path)
     }

@@ -190,17 +190,16 @@ import Testing
 
     /// A request that was begun elsewhere is cut where it was cut there, and asks for the logits of its last token alone.
     @Test func generatedTokensDoNotMoveThePromptsCuts() throws {
-        let table = SliceTable(promptTokens: 20, slices: [12, 8])
-        let limits = SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 64, sliceTables: [table])
-        var scheduler = Scheduler(limits: limits)
-        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<20), generated: [7, 8, 9], maximumTokens: 4))
+        let table = SliceTable(promptTokens: 96, slices: [64, 32])
+        var scheduler = Scheduler(schedule: ReplicaSchedule(blockTokens: 4, pools: [64], stepTokens: 128, sliceTables: [table]))
+        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<96), generated: [7, 8, 9], maximumTokens: 4))
         var shapes: [[Int]] = []
         while scheduler.next() {
             let entry = scheduler.step.entries[0]
             shapes.append([entry.start, entry.tokens.count] + entry.logits)
             scheduler.complete()
         }
-        #expect(shapes == [[0, 12], [12, 11, 10]])
+        #expect(shapes == [[0, 64], [64, 35, 34]])
         #expect(scheduler.wantsToken(id) && scheduler.generatedCount(of: id) == 3)
         scheduler.append(6, to: id)
         #expect(scheduler.tokens(of: id) == Array(0..<20) + [7, 8, 9, 6])

@@ -16,10 +16,12 @@ public struct LoadOptions: Sendable {
     public var stepLogits: Int
     /// Kernels to use; nil: the best this processor has.
     public var instructionSet: InstructionSet?
+    /// What runs where, as it was read; nil: everything resident on the processor. It decides the KV cache and the size of steps.
+    public var plan: Plan?
 
     public init(
         threads: Int = ProcessorTopology.coreCount, contextLength: Int, sequences: Int = 1, keyValueFormat: KeyValueFormat = .f16,
-        stepTokens: Int = 512, stepLogits: Int = 64, instructionSet: InstructionSet? = nil
+        stepTokens: Int = 512, stepLogits: Int = 64, instructionSet: InstructionSet? = nil, plan: Plan? = nil
     ) {
         self.threads = threads
         self.contextLength = contextLength
@@ -28,6 +30,7 @@ public struct LoadOptions: Sendable {
         self.stepTokens = stepTokens
         self.stepLogits = stepLogits
         self.instructionSet = instructionSet
+        self.plan = plan
     }
 }
 
@@ -35,6 +38,8 @@ public struct LoadOptions: Sendable {
 public enum LoadError: Error, Sendable, CustomStringConvertible {
     case onlyVocabulary(path: String)
     case invalidOption(String)
+    /// The plan that was given cannot be run here, and why.
+    case plan(String)
     /// Bytes.
     case doesNotFit(weights: Int, keyValue: Int, contextLength: Int, sequences: Int, available: Int)
 
@@ -42,6 +47,7 @@ public enum LoadError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .onlyVocabulary(let path): "\(path): holds a vocabulary only, no model to run"
         case .invalidOption(let what): what
+        case .plan(let what): "the plan cannot be run: \(what)"
         case .doesNotFit(let weights, let keyValue, let contextLength, let sequences, let available):
             "the model does not fit: weights \(Size.text(weights)) and key/value cache \(Size.text(keyValue)) "
                 + "(\(sequences == 1 ? "" : "\(sequences) sequences of ")\(contextLength) tokens), \(Size.text(available)) of memory are available; "

@@ -18,6 +18,8 @@ public final class LoadedModel: Sendable {
         public var weights: Int
         public var keyValue: Int
         public var scratch: Int
+        /// Weights that a step reads from disk.
+        public var streamed: Int
     }
 
     /// Loads on the engine's thread.
@@ -34,19 +36,28 @@ public final class LoadedModel: Sendable {
                 contextLength: options.contextLength, modelContextLength: model.contextLength, sequences: max(8, options.sequences))
         let start = MonotonicClock.seconds()
         try model.check(options)
-        let memory = Monitor(Memory(weights: 0, keyValue: 0, scratch: 0))
+        plan = try model.plan(options)
+        let memory = Monitor(Memory(weights: 0, keyValue: 0, scratch: 0, streamed: 0))
         let engine = try Engine(options: engineOptions) {
             let executor = try model.makeExecutor(options, progress: progress)
             let used = executor.memory
-            memory.update { $0 = Memory(weights: used.weights, keyValue: used.keyValue, scratch: used.scratch) }
+            memory.update { $0 = Memory(weights: used.weights, keyValue: used.keyValue, scratch: used.scratch, streamed: executor.bytesStreamedPerStep) }
             return executor
         }
         self.model = model
         self.engine = engine
         self.options = options
-        plan = model.plan(options)
         self.memory = memory.update { $0 }
         loadSeconds = MonotonicClock.seconds() - start
+    }
+
+    /// Tokens and format of the KV cache.
+    private var keyValueText: String {
+        let schedule = plan.replicas[0].schedule, formats = Set(plan.replicas[0].stages.flatMap(\.keyValue).map(\.format.rawValue)).sorted()
+        let tokens =
+            options.plan != nil
+            ? "\(schedule.blockCount * schedule.blockTokens)" : "\(options.contextLength)\(options.sequences > 1 ? " x \(options.sequences)" : "")"
+        return "\(tokens) tokens \(formats.joined(separator: "+"))"
     }
 
     /// What runs where, in one line.
@@ -57,9 +68,9 @@ public final class LoadedModel: Sendable {
         let formats = model.spec.formats.prefix(2).map(\.format.name).joined(separator: "+")
         let name = model.spec.name ?? model.spec.architecture
         return "\(name) (\(model.spec.architecture), \(ParameterCount.text(model.spec.parameterCount)) parameters, \(formats)): "
-            + "\(model.spec.layers.count) layers on \(devices.joined(separator: ", ")), weights \(Size.text(memory.weights)), "
-            + "KV \(options.contextLength)\(options.sequences > 1 ? " x \(options.sequences)" : "") tokens \(options.keyValueFormat.rawValue) "
-            + Size.text(memory.keyValue)
+            + "\(model.spec.layers.count) layers on \(devices.joined(separator: ", ")), weights \(Size.text(memory.weights))"
+            + (memory.streamed > 0 ? " and \(Size.text(memory.streamed)) from disk each step" : "")
+            + ", KV \(keyValueText) \(Size.text(memory.keyValue))"
     }
 }
 

@@ -44,15 +44,6 @@ public final class Model: Sendable {
             repetitionPenalty: repetitionPenalty)
     }
 
-    /// The plan for these options: for now one machine, one stage, one processor, everything resident.
-    public func plan(_ options: LoadOptions) -> Plan {
-        let blocks = (options.contextLength + Executor.blockTokens - 1) / Executor.blockTokens
-        return Plan.resident(
-            model: spec, fingerprint: checkpoint.fingerprintText(), threads: options.threads, keyValueFormat: options.keyValueFormat,
-            keyValueTokens: blocks * Executor.blockTokens * options.sequences, stepTokens: options.stepTokens,
-            stepLogits: options.stepLogits)
-    }
-
     /// Refuses options that mean nothing and models that do not fit, before any work.
     public func check(_ options: LoadOptions) throws {
         guard (1...1024).contains(options.threads) else {
@@ -64,6 +55,8 @@ public final class Model: Sendable {
         guard (1...4096).contains(options.sequences) else {
             throw LoadError.invalidOption("\(options.sequences) sequences were asked for; from 1 to 4096 are possible")
         }
+        // A plan that is given says itself what it needs.
+        if options.plan != nil { return }
         guard let available = ProcessMemory.available else { return }
         let tokens = options.contextLength.multipliedReportingOverflow(by: options.sequences)
         let keyValue = tokens.overflow ? .max : Executor.keyValueBytes(model: spec, format: options.keyValueFormat, tokens: tokens.partialValue)

@@ -57,8 +57,11 @@ struct ExecutionOptions: ParsableArguments {
     @Option(name: [.customShort("c"), .long], help: "Tokens of context (default: what is needed, at least 4096 where the model allows).")
     var context: Int?
 
-    @Option(help: "Format of the key/value cache: f16 or q8.")
-    var kv: KeyValueChoice = .f16
+    @Option(help: "Format of the key/value cache: f16 or q8 (default: f16, or the plan's).")
+    var kv: KeyValueChoice?
+
+    @Option(help: "What runs where: a file that motley plan --output or --json wrote (default: everything on the processor).")
+    var plan: String?
 
     @Option(help: "Kernels to use: scalar, avx2, avx512 or avx512-bf16 (default: the best this processor has).")
     var isa: InstructionSet?
@@ -66,14 +69,22 @@ struct ExecutionOptions: ParsableArguments {
     func validate() throws {
         if let isa, !InstructionSet.available.contains(isa) { throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.") }
         if let threads, threads < 1 || threads > 1024 { throw ValidationError("--threads is \(threads); it must be from 1 to 1024.") }
+        if plan != nil, kv != nil { throw ValidationError("--plan says how keys and values are kept; leave --kv out.") }
         if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }
     }
 
     var threadCount: Int { threads ?? ProcessorTopology.coreCount }
 
+    /// How a model is loaded for contexts of so many tokens.
+    func loadOptions(context: Int, sequences: Int = 1, stepLogits: Int = 64) throws -> LoadOptions {
+        LoadOptions(
+            threads: threadCount, contextLength: context, sequences: sequences, keyValueFormat: (kv ?? .f16).format, stepLogits: stepLogits,
+            instructionSet: isa, plan: try plan.map { try PlanningInput.plan($0) })
+    }
+
     /// Loads with a bar where it takes long, and says what runs where.
     func load(_ model: Model, context: Int) throws -> LoadedModel {
-        let options = LoadOptions(threads: threadCount, contextLength: context, keyValueFormat: kv.format, instructionSet: isa)
+        let options = try loadOptions(context: context)
         let bar = ProgressBar("loading")
         defer { bar.finish() }
         let loaded = try LoadedModel(model, options: options) { bar.update($0) }
