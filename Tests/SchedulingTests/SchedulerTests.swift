@@ -202,7 +202,7 @@ import Testing
         #expect(shapes == [[0, 64], [64, 35, 34]])
         #expect(scheduler.wantsToken(id) && scheduler.generatedCount(of: id) == 3)
         scheduler.append(6, to: id)
-        #expect(scheduler.tokens(of: id) == Array(0..<20) + [7, 8, 9, 6])
+        #expect(scheduler.tokens(of: id) == Array(0..<96) + [7, 8, 9, 6])
         scheduler.finish(id)
         // What was generated counts for the room, though nothing is to follow.
         #expect(throws: SchedulingError.tooLong(tokens: 257, capacity: 256)) {

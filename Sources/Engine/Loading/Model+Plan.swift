@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 public import Plans
 
