@@ -21,8 +21,7 @@ struct KeyValuePools {
         }
         let tokens = ReplicaSchedule.keyValueBlockTokens
         let each = max(1, contextTokens / tokens + (contextTokens % tokens == 0 ? 0 : 1))
-        let most = Int(Int32.max) / each
-        let sequences = max(1, min(sequences, most))
+        let sequences = max(1, min(sequences, Int(Int32.max) / each))
         // Rounded down, so that what was planned to fit does; the last pool takes the rest. Pools without a sequence are left out.
         ends = []
         blocks = []

@@ -125,25 +125,23 @@ struct OffloadCosts {
 
     /// Attention, of which the GPU multiplies `share`, its weights in `home`, with what the layer's experts share: that lies with the first part.
     func attention(_ layer: LayerShape, _ home: Home, _ share: Double, _ time: inout StageTime) -> Lanes {
-        var bytes = 0.0
         time.clear()
         var variant = variant(home, share)
-        let parts = model.attentionSeconds(layer, variant, keyValue, load, count: 1, time: &time, hostBytes: &bytes)
+        let parts = model.attentionSeconds(layer, variant, keyValue, load, count: 1, time: &time)
         var chain = parts.main + parts.aside + parts.between
         if layer.feedForward.hasSharedModule {
             variant.parts = [variant.parts[0]]
             variant.parts[0].share = 1
             variant.site = [variant.parts[0].device]
-            chain += model.sharedSeconds(layer, variant, load, count: 1, time: &time, hostBytes: &bytes)
+            chain += model.sharedSeconds(layer, variant, load, count: 1, time: &time)
         }
-        return Self.lanes(time, chain, host: bytes / hostBytesPerSecond, gpu)
+        return Self.lanes(time, chain, host: time.hostBytes / hostBytesPerSecond, gpu)
     }
 
     func feedForward(_ layer: LayerShape, _ home: Home, _ share: Double, _ time: inout StageTime) -> Lanes {
-        var bytes = 0.0
         time.clear()
-        let seconds = model.feedForwardSeconds(layer, variant(home, share), load, count: 1, time: &time, hostBytes: &bytes)
-        return Self.lanes(time, seconds, host: bytes / hostBytesPerSecond, gpu)
+        let seconds = model.feedForwardSeconds(layer, variant(home, share), load, count: 1, time: &time)
+        return Self.lanes(time, seconds, host: time.hostBytes / hostBytesPerSecond, gpu)
     }
 
     private var hostBytesPerSecond: Double { model.hardware.memories[model.hardware.hosts[model.machine]].readBytesPerSecond }

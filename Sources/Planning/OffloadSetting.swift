@@ -10,7 +10,8 @@ struct OffloadSetting: Equatable {
         var resident = 0
         /// The last so many of the others lie on disk.
         var disk = 0
-        /// Units (of `grains`) that the GPU multiplies of each module that is not resident, in steps of so many tokens on; ascending, the first from 1.
+        /// Grains (of `grains`) that the GPU multiplies of each module that is not resident, from so many tokens of a micro-batch on; ascending, the
+        /// first from 1.
         var buckets: [Bucket] = []
         var grains = 1
 
@@ -32,7 +33,7 @@ struct OffloadSetting: Equatable {
     var sequences: Int
     /// Of them in one decoding step.
     var together: Int
-    /// Bytes of the GPU's staging buffers.
+    /// Bytes of the staging window of each device that streams.
     var window = OffloadSetting.window
     /// How far it may be from the best under the cost model: 0 where it is proven best, else (value - bound) / bound.
     var gap = 0.0
@@ -47,7 +48,7 @@ struct OffloadSetting: Equatable {
         return result == self ? nil : result
     }
 
-    /// The usual staging buffers: two chunks. Streaming in chunks and not in whole modules leaves the memory to resident modules.
+    /// The usual window: four slabs of 16 MiB. Streaming in slabs and not in whole modules leaves the memory to resident modules.
     static let window = 64 << 20
 }
 

@@ -83,15 +83,15 @@ public struct ReplicaModel: Sendable {
         return best
     }
 
-    /// 1, 2, 3, 4, 6, 8, 12, 16, ... and `most`.
-    static func groupCounts(_ most: Int) -> [Int] {
+    /// 1, 2, 3, 4, 6, 8, 12, 16, ... and `maximum`.
+    static func groupCounts(_ maximum: Int) -> [Int] {
         var counts = [1], next = 2
-        while next < most {
+        while next < maximum {
             counts.append(next)
-            if next & (next - 1) == 0, next + next / 2 < most, next > 1 { counts.append(next + next / 2) }
+            if next & (next - 1) == 0, next + next / 2 < maximum, next > 1 { counts.append(next + next / 2) }
             next *= 2
         }
-        return most > 1 ? counts + [most] : counts
+        return maximum > 1 ? counts + [maximum] : counts
     }
 
     /// Seconds to decode one token for each of `sequences`, divided over the stages so that all of them work.

@@ -5,6 +5,7 @@ extension StageModel {
     /// Kernels launched per module and micro-batch.
     static let attentionKernels = 6.0
     static let feedForwardKernels = 4.0
+    static let outputKernels = 2.0
     /// Bytes of an element of hidden states on their way between devices.
     static let hiddenBytes = 2.0
 
@@ -16,7 +17,6 @@ extension StageModel {
         let batches = Double(max(1, load.microBatches))
         let perBatch = load.tokens / batches
         let hiddenMessage = perBatch * hidden * Self.hiddenBytes
-        var hostBytes = 0.0
         // Layers that differ and are streamed: what each kind of them asks for, for the window's sake.
         var layers: [LayerTime] = []
         let differ = groups.count > 1 && isStreaming
@@ -31,12 +31,12 @@ extension StageModel {
             var main = 0.0, aside = 0.0, between = 0.0
             if let attention {
                 let parts = attentionSeconds(
-                    group.layer, attention, group.keyValue, load, count: count, time: &time, hostBytes: &hostBytes)
+                    group.layer, attention, group.keyValue, load, count: count, time: &time)
                 (main, aside, between) = parts
                 time.terms.hops += parts.between * count
             }
-            if let shared { main += sharedSeconds(group.layer, shared, load, count: count, time: &time, hostBytes: &hostBytes) }
-            if let feedForward { main += feedForwardSeconds(group.layer, feedForward, load, count: count, time: &time, hostBytes: &hostBytes) }
+            if let shared { main += sharedSeconds(group.layer, shared, load, count: count, time: &time) }
+            if let feedForward { main += feedForwardSeconds(group.layer, feedForward, load, count: count, time: &time) }
             if let attention, let feedForward {
                 let hop = hopSeconds(from: attention.site, to: feedForward.site, bytes: hiddenMessage) * batches
                 between += hop
@@ -54,7 +54,7 @@ extension StageModel {
                 let bytes = load.tokens * hidden * Self.hiddenBytes
                 time.receiving[first] += count * bytes / link.toDevice
                 time.sending[first] += count * bytes / link.fromDevice
-                hostBytes += 2 * bytes * count
+                time.hostBytes += 2 * bytes * count
             }
             let longest = max(main, aside, between)
             time.chain += count * (longest + (main + aside + between - longest) / batches)
@@ -71,16 +71,15 @@ extension StageModel {
         if !output.isEmpty && load.logits > 0 {
             let variant = Self.choose(output, load.logits / batches)
             let seconds =
-                products(
-                    variant.parts, elements: Double(shape.outputElements), touched: 1, tokens: load.logits / batches, batches: batches, kernels: 2,
-                    count: 1,
-                    time: &time, hostBytes: &hostBytes)
+                self.seconds(
+                    Product(elements: Double(shape.outputElements), tokens: load.logits / batches, kernels: Self.outputKernels), variant.parts,
+                    batches: batches, count: 1, time: &time)
                 + vectors(variant.site, elements: 2 * hidden, tokens: load.logits / batches, batches: batches, count: 1, time: &time)
             time.terms.output += seconds
             time.chain += seconds
         }
         let host = hardware.memories[hardware.hosts[machine]]
-        time.hostMemory = hostBytes / host.readBytesPerSecond
+        time.hostMemory = time.hostBytes / host.readBytesPerSecond
         time.overhead = hardware.profile.machines[machine].stepOverhead * batches
         var longest = max(time.chain, time.diskRead, time.diskWrite, time.hostMemory)
         for index in devices.indices { longest = max(longest, time.receiving[index], time.sending[index]) }
@@ -91,18 +90,16 @@ extension StageModel {
 
     /// An attention module of one layer, and its exchange: seconds on the site that multiplies, on others that only attend, and on the way between.
     func attentionSeconds(
-        _ layer: LayerShape, _ variant: Variant, _ keyValue: [KeyValuePart], _ load: StepLoad, count: Double, time: inout StageTime,
-        hostBytes: inout Double
+        _ layer: LayerShape, _ variant: Variant, _ keyValue: [KeyValuePart], _ load: StepLoad, count: Double, time: inout StageTime
     ) -> (main: Double, aside: Double, between: Double) {
         let batches = Double(max(1, load.microBatches)), tokens = load.tokens / batches
         let product =
-            products(
-                variant.parts, elements: Double(layer.attention.elements), touched: 1, tokens: tokens, batches: batches,
-                kernels: Self.attentionKernels, count: count, time: &time, hostBytes: &hostBytes)
+            seconds(
+                Product(elements: Double(layer.attention.elements), tokens: tokens, kernels: Self.attentionKernels), variant.parts,
+                batches: batches, count: count, time: &time)
             + vectors(variant.site, elements: attentionElements(layer), tokens: tokens, batches: batches, count: count, time: &time)
         time.terms.attentionWeights += product * count
-        let (own, other, moved) = attend(
-            layer.attention, keyValue, load: load, site: variant, count: count, time: &time, hostBytes: &hostBytes)
+        let (own, other, moved) = attend(layer.attention, keyValue, load: load, site: variant, count: count, time: &time)
         time.terms.keyValue += max(own, other) * count
         let exchanged = exchange(variant, tokens * Double(shape.hiddenSize) * Self.hiddenBytes) * batches
         time.terms.exchange += exchanged * count
@@ -111,24 +108,24 @@ extension StageModel {
 
     /// Router and shared experts of one layer.
     func sharedSeconds(
-        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime, hostBytes: inout Double
+        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime
     ) -> Double {
         let batches = Double(max(1, load.microBatches))
-        let seconds = products(
-            variant.parts, elements: Double(layer.feedForward.sharedModuleElements), touched: 1, tokens: load.tokens / batches, batches: batches,
-            kernels: Self.feedForwardKernels, count: count, time: &time, hostBytes: &hostBytes)
+        let product = Product(
+            elements: Double(layer.feedForward.sharedModuleElements), tokens: load.tokens / batches, kernels: Self.feedForwardKernels)
+        let seconds = seconds(product, variant.parts, batches: batches, count: count, time: &time)
         time.terms.feedForward += seconds * count
         return seconds
     }
 
     /// A feed-forward module of one layer, and its exchange.
     func feedForwardSeconds(
-        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime, hostBytes: inout Double
+        _ layer: LayerShape, _ variant: Variant, _ load: StepLoad, count: Double, time: inout StageTime
     ) -> Double {
         let batches = Double(max(1, load.microBatches)), tokens = load.tokens / batches
         let product =
             feedForwardProducts(
-                layer.feedForward, variant, load: load, perBatch: tokens, batches: batches, count: count, time: &time, hostBytes: &hostBytes)
+                layer.feedForward, variant, load: load, perBatch: tokens, batches: batches, count: count, time: &time)
             + vectors(variant.site, elements: feedForwardElements(layer), tokens: tokens, batches: batches, count: count, time: &time)
         time.terms.feedForward += product * count
         let exchanged = exchange(variant, tokens * Double(shape.hiddenSize) * Self.hiddenBytes) * batches
@@ -141,31 +138,34 @@ extension StageModel {
         return variants.last { $0.fromTokens <= tokens } ?? variants[0]
     }
 
+    /// A matrix product of one layer and micro-batch.
+    private struct Product {
+        var elements: Double
+        /// Share of the elements that a micro-batch's tokens touch, and by how much more those of a whole block do.
+        var touched = 1.0
+        var streamed = 1.0
+        /// Tokens that meet each element if all were touched.
+        var tokens: Double
+        var kernels: Double
+    }
+
     /// Seconds of the slowest device for one layer's product over the whole block; notes bytes and busy times of `count` layers.
-    private func products(
-        _ parts: [Part], elements: Double, touched: Double, tokens: Double, batches: Double, kernels: Double, count: Double, time: inout StageTime,
-        hostBytes: inout Double, streamed: Double = 1
-    ) -> Double {
+    private func seconds(_ product: Product, _ parts: [Part], batches: Double, count: Double, time: inout StageTime) -> Double {
+        let (elements, touched, tokens) = (product.elements, product.touched, product.tokens)
         var slowest = 0.0
         for (index, part) in parts.enumerated() {
             let device = hardware.devices[devices[part.device]].profile
             let share = elements * part.share
-            let compute =
-                batches * share * touched
-                * secondsPerElement(part, on: device, tokens: tokens / touched)
+            let compute = batches * share * touched * secondsPerElement(part, on: device, tokens: tokens / touched)
             // Parts of one device from several sources are one kernel.
-            let starts = parts[..<index].contains { $0.device == part.device } ? 0 : batches * kernels * device.launch
+            let starts = parts[..<index].contains { $0.device == part.device } ? 0 : batches * product.kernels * device.launch
             time.busy[part.device] += (compute + starts) * count
             time.terms.launches += starts * count
-            note(
-                part.source, bytes: share * part.bytesPerElement * touched * streamed * count, device: part.device, time: &time, hostBytes: &hostBytes
-            )
-            if device.kind == .cpu { hostBytes += batches * share * part.bytesPerElement * touched * count }
-            var total = compute + batches * kernels * device.launch
+            note(part.source, bytes: share * part.bytesPerElement * touched * product.streamed * count, device: part.device, time: &time)
+            if device.kind == .cpu { time.hostBytes += batches * share * part.bytesPerElement * touched * count }
+            var total = compute + batches * product.kernels * device.launch
             for earlier in parts[..<index] where earlier.device == part.device {
-                total +=
-                    batches * elements * earlier.share * touched
-                    * secondsPerElement(earlier, on: device, tokens: tokens / touched)
+                total += batches * elements * earlier.share * touched * secondsPerElement(earlier, on: device, tokens: tokens / touched)
             }
             slowest = max(slowest, total)
         }
@@ -206,30 +206,25 @@ extension StageModel {
 
     /// Experts: each token's, spread over those that any token touches.
     private func feedForwardProducts(
-        _ layer: FeedForwardShape, _ variant: Variant, load: StepLoad, perBatch: Double, batches: Double, count: Double, time: inout StageTime,
-        hostBytes: inout Double
+        _ layer: FeedForwardShape, _ variant: Variant, load: StepLoad, perBatch: Double, batches: Double, count: Double, time: inout StageTime
     ) -> Double {
         let units = Double(layer.units) * Double(layer.elementsPerUnit)
         guard let chosen = layer.expertsPerToken else {
-            return products(
-                variant.parts, elements: Double(layer.dividedElements), touched: 1, tokens: perBatch, batches: batches,
-                kernels: Self.feedForwardKernels,
-                count: count, time: &time, hostBytes: &hostBytes)
+            let product = Product(elements: Double(layer.dividedElements), tokens: perBatch, kernels: Self.feedForwardKernels)
+            return seconds(product, variant.parts, batches: batches, count: count, time: &time)
         }
         let touched = layer.touchedShare(tokens: perBatch)
         // Streamed experts are loaded once per block: those that any of its tokens touches.
         let streamed = layer.touchedShare(tokens: load.tokens) / touched
         let each = perBatch * Double(chosen) / Double(layer.units)
-        return products(
-            variant.parts, elements: units, touched: touched, tokens: each, batches: batches,
-            kernels: Self.feedForwardKernels * Double(chosen).squareRoot(),
-            count: count, time: &time, hostBytes: &hostBytes, streamed: streamed)
+        let product = Product(
+            elements: units, touched: touched, streamed: streamed, tokens: each, kernels: Self.feedForwardKernels * Double(chosen).squareRoot())
+        return seconds(product, variant.parts, batches: batches, count: count, time: &time)
     }
 
     /// Attention over the KV cache where it lives: seconds per layer and block on the multiplying site, elsewhere, and moving queries and results there.
     private func attend(
-        _ layer: AttentionShape, _ keyValue: [KeyValuePart], load: StepLoad, site: Variant, count: Double, time: inout StageTime,
-        hostBytes: inout Double
+        _ layer: AttentionShape, _ keyValue: [KeyValuePart], load: StepLoad, site: Variant, count: Double, time: inout StageTime
     ) -> (own: Double, other: Double, moved: Double) {
         var cached = load.cached, pairs = load.pairs
         if let window = layer.slidingWindow, load.sequences > 0 {
@@ -249,11 +244,11 @@ extension StageModel {
                 format: share.format, bytes: cached * bytes, operations: share.share * pairs * layer.operationsPerPosition,
                 rows: Double(layer.headCount) / Double(max(1, layer.keyValueHeadCount)) * load.tokens / max(1, load.sequences))
             time.busy[part.device] += seconds * count
-            if device.kind == .cpu { hostBytes += cached * bytes * count }
+            if device.kind == .cpu { time.hostBytes += cached * bytes * count }
             // What this step itself computes need not be fetched.
             let fetched = max(0, cached - load.tokens)
-            note(part.source, bytes: fetched * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
-            noteWrite(part.source, bytes: load.tokens * bytes * count, device: part.device, time: &time, hostBytes: &hostBytes)
+            note(part.source, bytes: fetched * bytes * count, device: part.device, time: &time)
+            noteWrite(part.source, bytes: load.tokens * bytes * count, device: part.device, time: &time)
             let here = site.parts.reduce(0) { $1.device == part.device ? $0 + $1.share : $0 }
             if here > 0 { own = max(own, seconds) } else { other = max(other, seconds) }
             let missing = share.share - here
@@ -265,7 +260,7 @@ extension StageModel {
                     time.sending[device] += bytes / 2 / link.bytesPerSecond * count
                     time.receiving[device] += bytes / 2 / link.bytesPerSecond * count
                 }
-                hostBytes += bytes * count
+                time.hostBytes += bytes * count
             }
         }
         return (own, other, moved)
@@ -292,19 +287,19 @@ extension StageModel {
     }
 
     /// Bytes that come to a device from elsewhere.
-    private func note(_ source: Source, bytes: Double, device: Int, time: inout StageTime, hostBytes: inout Double) {
+    private func note(_ source: Source, bytes: Double, device: Int, time: inout StageTime) {
         let link = hardware.devices[devices[device]].profile.link
         switch source {
         case .resident: break
         case .host:
             time.receiving[device] += link.map { bytes / $0.toDevice } ?? 0
-            hostBytes += bytes
+            time.hostBytes += bytes
         case .disk:
             time.diskRead += bytes / (hardware.disks[machine].map { hardware.memories[$0].readBytesPerSecond } ?? 1e8)
-            hostBytes += bytes
+            time.hostBytes += bytes
             if let link {
                 time.receiving[device] += bytes / link.toDevice
-                hostBytes += bytes
+                time.hostBytes += bytes
             }
         case .peer(let from):
             time.receiving[device] += link.map { bytes / $0.toDevice } ?? 0
@@ -313,16 +308,16 @@ extension StageModel {
     }
 
     /// New keys and values on their way to a memory that is not the attending device's own.
-    private func noteWrite(_ source: Source, bytes: Double, device: Int, time: inout StageTime, hostBytes: inout Double) {
+    private func noteWrite(_ source: Source, bytes: Double, device: Int, time: inout StageTime) {
         let link = hardware.devices[devices[device]].profile.link
         switch source {
         case .resident: break
         case .host, .peer:
             time.sending[device] += link.map { bytes / $0.fromDevice } ?? 0
-            hostBytes += bytes
+            time.hostBytes += bytes
         case .disk:
             time.diskWrite += bytes / (hardware.disks[machine].map { hardware.memories[$0].writeBytesPerSecond } ?? 1e8)
-            hostBytes += bytes
+            time.hostBytes += bytes
             if let link { time.sending[device] += bytes / link.fromDevice }
         }
     }

@@ -26,7 +26,7 @@ struct StageModel: Sendable {
         case peer(Int)
     }
 
-    /// The parts of a module for steps from so many tokens on.
+    /// The parts of a module from so many tokens of a micro-batch on.
     struct Variant: Sendable, Hashable {
         var fromTokens: Double
         var parts: [Part]

@@ -78,6 +78,8 @@ public struct StageTime: Sendable {
     public var hostMemory = 0.0
     public var overhead = 0.0
     public var terms = Terms()
+    /// Bytes that the processor reads and that transfers move, as far as they were added up.
+    var hostBytes = 0.0
 
     public struct Terms: Sendable, Equatable {
         public var attentionWeights = 0.0
@@ -92,7 +94,7 @@ public struct StageTime: Sendable {
     /// All zero again, the arrays kept.
     mutating func clear() {
         for index in busy.indices { (busy[index], receiving[index], sending[index]) = (0, 0, 0) }
-        (seconds, chain, diskRead, diskWrite, hostMemory, overhead, terms) = (0, 0, 0, 0, 0, 0, Terms())
+        (seconds, chain, diskRead, diskWrite, hostMemory, overhead, terms, hostBytes) = (0, 0, 0, 0, 0, 0, Terms(), 0)
     }
 
     init(devices: Int) {

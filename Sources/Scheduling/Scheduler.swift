@@ -80,6 +80,8 @@ public struct Scheduler: Sendable {
     var isFilling = true
     private var nextID = 0
 
+    private static let reservedEntries = 1 << 16
+
     public init(schedule: ReplicaSchedule, describesSteps: Bool = true) {
         self.schedule = schedule
         self.describesSteps = describesSteps
@@ -97,11 +99,13 @@ public struct Scheduler: Sendable {
         running.reserveCapacity(schedule.sequences)
         returned.reserveCapacity(schedule.sequences * 2)
         flights = Array(repeating: Flight(), count: schedule.stepsInFlight)
+        // What an engine runs is there from the beginning; a simulation of very many sequences takes what it needs.
+        let entries = min(schedule.sequences, max(16, Self.reservedEntries / schedule.stepsInFlight))
         for index in flights.indices {
-            flights[index].step.entries.reserveCapacity(schedule.sequences)
-            flights[index].shares.reserveCapacity(schedule.sequences)
+            flights[index].step.entries.reserveCapacity(entries)
+            flights[index].shares.reserveCapacity(entries)
         }
-        spareEntries.reserveCapacity(schedule.sequences * schedule.stepsInFlight)
+        spareEntries.reserveCapacity(entries * schedule.stepsInFlight)
     }
 
     /// What `next` decided last; valid until the following `next`.

@@ -68,12 +68,12 @@ struct SimulatedReplica {
     }
 
     /// Bounds the simulator's own memory: 268 million positions.
-    static let mostBlocks = 1 << 22
+    static let maximumBlocks = 1 << 22
 
     /// The plan's schedule; of absurdly many blocks so many as can be kept track of.
     private static func bounded(_ schedule: ReplicaSchedule) -> ReplicaSchedule {
-        guard schedule.blockCount > mostBlocks else { return schedule }
-        return schedule.with(pools: schedule.pools.map { min($0, mostBlocks / schedule.pools.count) })
+        guard schedule.blockCount > maximumBlocks else { return schedule }
+        return schedule.with(pools: schedule.pools.map { min($0, maximumBlocks / schedule.pools.count) })
     }
 
     @inline(__always) var waitingCount: Int { queue.count - head + scheduler.waitingCount }

@@ -6,7 +6,7 @@ public import Models
 /// Independent of the searches: it reads nothing but the plan, the shape and the inventory, and adds up bytes by itself. Whoever reads a plan or is
 /// given one asks it before anything else; what it accepts can be run without another look at ranges, ids or sizes.
 public enum PlanCheck {
-    /// What is wrong, in words; empty: nothing. At most `most` of it.
+    /// What is wrong, in words; empty: nothing. At most 100 of it.
     ///
     /// - Parameter inventory: numbered as the plan is (`Plan.binding`).
     public static func problems(_ plan: Plan, shape: ModelShape, inventory: Inventory) -> [String] {
@@ -15,13 +15,13 @@ public enum PlanCheck {
         if plan.replicas.isEmpty { checker.add("no replicas") }
         for (number, replica) in plan.replicas.enumerated() {
             checker.check(replica, "replica \(number)")
-            if checker.found.count >= most { break }
+            if checker.found.count >= maximumCount { break }
         }
         checker.checkCapacities()
-        return Array(checker.found.prefix(most))
+        return Array(checker.found.prefix(maximumCount))
     }
 
-    static let most = 100
+    static let maximumCount = 100
 }
 
 /// A check in progress.
@@ -65,7 +65,7 @@ struct PlanChecker {
     }
 
     /// Notes what is wrong; of very much no more than is told.
-    mutating func add(_ problem: String) { if found.count < PlanCheck.most { found.append(problem) } }
+    mutating func add(_ problem: String) { if found.count < PlanCheck.maximumCount { found.append(problem) } }
 
     // MARK: Lists
 

@@ -54,7 +54,7 @@ extension PlanChecker {
     }
 
     /// Sequences x steps in flight: what a scheduler has places for.
-    private static let mostPlaces = 1 << 24
+    private static let maximumPlaces = 1 << 24
 
     private mutating func check(_ schedule: ReplicaSchedule, _ name: String) {
         if schedule.blockTokens != ReplicaSchedule.keyValueBlockTokens {
@@ -63,7 +63,7 @@ extension PlanChecker {
         for (pool, blocks) in schedule.pools.enumerated() where blocks < 1 { add("\(name): pool \(pool) is empty") }
         if schedule.blockCount > Int(Int32.max) { add("\(name): more blocks than have numbers") }
         let (places, overflow) = schedule.sequences.multipliedReportingOverflow(by: schedule.stepsInFlight)
-        if overflow || places > Self.mostPlaces {
+        if overflow || places > Self.maximumPlaces {
             add("\(name): \(schedule.sequences) sequences and \(schedule.stepsInFlight) steps in flight are more than can be kept")
         }
         for (one, next) in zip(schedule.sliceTables, schedule.sliceTables.dropFirst()) where one.promptTokens == next.promptTokens {

@@ -51,8 +51,8 @@ extension PlanChecker {
     /// For every attention layer and pool the heads of its shares cover the layer's KV heads exactly once.
     private mutating func checkKeyValues(_ stage: Stage, _ schedule: ReplicaSchedule, _ name: String) {
         let attending = stage.attentionLayers
-        // By pool, the edges at which the set of shares changes; between two edges all layers have the same shares.
-        var byPool: [[KeyValueShare]] = Array(repeating: [], count: schedule.pools.count)
+        // By layer and pool.
+        var heads: [[Int]: [Range<Int>]] = [:]
         for share in stage.keyValue {
             check(share.computers, of: stage, "\(name): keys and values")
             memory(share.memory, of: stage, name)
@@ -61,29 +61,24 @@ extension PlanChecker {
                 add("\(name): keys and values of layers \(share.layers); attention is here of \(attending)")
                 continue
             }
-            guard byPool.indices.contains(share.pool) else {
+            guard schedule.pools.indices.contains(share.pool) else {
                 add("\(name): keys and values of pool \(share.pool); there are \(schedule.pools.count)")
                 continue
             }
-            byPool[share.pool].append(share)
+            for layer in share.layers { heads[[layer, share.pool], default: []].append(share.heads) }
             countKeyValues(share, blocks: schedule.pools[share.pool])
         }
-        for (pool, shares) in byPool.enumerated() {
-            let edges = Set(shares.flatMap { [$0.layers.lowerBound, $0.layers.upperBound] } + [attending.lowerBound, attending.upperBound]).sorted()
-            for (from, to) in zip(edges, edges.dropFirst()) {
-                let here = shares.filter { $0.layers.lowerBound <= from && $0.layers.upperBound >= to }.map(\.heads)
+        for layer in attending {
+            let count = shape.layer(layer).attention.keyValueHeadCount
+            for pool in schedule.pools.indices {
+                let name = "\(name), layer \(layer), pool \(pool): keys and values of"
                 var next = 0
-                for heads in here.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-                    if heads.lowerBound != next {
-                        add("\(name), layer \(from), pool \(pool): keys and values of heads \(heads) do not follow \(next)")
-                    }
-                    next = heads.upperBound
+                for range in (heads[[layer, pool]] ?? []).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+                    if range.lowerBound != next { add("\(name) heads \(range) do not follow \(next)") }
+                    next = range.upperBound
                 }
-                for layer in from..<to {
-                    let count = shape.layer(layer).attention.keyValueHeadCount
-                    if next != count { add("\(name), layer \(layer), pool \(pool): keys and values of \(next) of \(count) heads") }
-                }
-                if found.count >= PlanCheck.most { return }
+                if next != count { add("\(name) \(next) of \(count) heads") }
+                if found.count >= PlanCheck.maximumCount { return }
             }
         }
     }

@@ -46,10 +46,12 @@ enum PlanLimits {
     static let stages = 10_000
     static let layers = 100_000
     static let shards = 10_000
-    /// Modules of all stages together: layers placed alike are one entry of the file, but each its own in memory.
+    /// Modules, and layers of keys and values, of all stages together: layers placed alike are one entry of the file, but each its own in memory.
     static let placements = 1_000_000
     static let keyValueShares = 100_000
     static let streams = 1024
+    static let sequences = 1 << 20
+    static let stepsInFlight = 4096
     static let pools = 1024
     static let sliceTables = 10_000
     /// Ids of KV blocks are 32-bit.

@@ -10,9 +10,10 @@ extension ReplicaSchedule {
         let poolsField = try field.required("pools", expected: "KV blocks by pool")
         var pools: [Int] = []
         for entry in try poolsField.array(limit: PlanLimits.pools) { pools.append(try entry.integer(in: PlanLimits.blocks)) }
-        let sequences = try field.count("sequences"), stepTokens = try field.count("step_tokens"), stepLogits = try field.count("step_logits")
+        let sequences = try field.required("sequences", expected: "a count").integer(in: 1...PlanLimits.sequences)
+        let stepTokens = try field.count("step_tokens"), stepLogits = try field.count("step_logits")
         let stepPrompts = try field.count("step_prompts"), sliceTokens = try field.count("slice_tokens")
-        let stepsInFlight = try field.required("steps_in_flight", expected: "a count").integer(in: 1...1_000_000)
+        let stepsInFlight = try field.required("steps_in_flight", expected: "a count").integer(in: 1...PlanLimits.stepsInFlight)
         let decodeGroups = try field.count("decode_groups")
         var tables: [SliceTable] = []
         for entry in try field.optional("slice_tables")?.array(limit: PlanLimits.sliceTables) ?? [] {

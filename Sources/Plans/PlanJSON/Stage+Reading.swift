@@ -20,7 +20,9 @@ extension Stage {
         }
         var shares: [KeyValueShare] = []
         for entry in try field.optional("key_values")?.array(limit: PlanLimits.keyValueShares) ?? [] {
-            shares.append(try KeyValueShare(reading: entry))
+            let share = try KeyValueShare(reading: entry)
+            try entry.take(share.layers, of: layers, budget: &budget)
+            shares.append(share)
         }
         var streams: [WeightStream] = []
         for entry in try field.optional("streams")?.array(limit: PlanLimits.streams) ?? [] { streams.append(try WeightStream(reading: entry)) }
@@ -28,6 +30,17 @@ extension Stage {
             machine: MachineID(try field.id("machine")), layers: layers, hasEmbedding: try field.optional("embedding")?.bool() ?? false,
             hasOutput: try field.optional("output")?.bool() ?? false, placements: placements, keyValue: shares,
             hiddenStates: MemoryID(try field.id("hidden_states")), streams: streams)
+    }
+}
+
+extension FieldReader {
+    /// Checks that layers are the stage's, and that there are not too many of them in all entries together.
+    fileprivate func take(_ range: Range<Int>, of layers: Range<Int>, budget: inout Int) throws(FieldError) {
+        guard range.lowerBound >= layers.lowerBound, range.upperBound <= layers.upperBound else {
+            throw failure("layers \(range.lowerBound) to \(range.upperBound) are not within the stage's \(layers.lowerBound) to \(layers.upperBound)")
+        }
+        budget -= range.count
+        guard budget >= 0 else { throw failure("more than \(PlanLimits.placements) modules in all stages together") }
     }
 }
 
@@ -67,11 +80,7 @@ extension ModulePlacement {
         }
         let covered = try field.required("layers", expected: "[first, one past the last]")
         let range = try covered.range()
-        guard range.lowerBound >= layers.lowerBound, range.upperBound <= layers.upperBound else {
-            throw covered.failure("are not within the stage's layers \(layers.lowerBound) to \(layers.upperBound)")
-        }
-        budget -= range.count
-        guard budget >= 0 else { throw covered.failure("more than \(PlanLimits.placements) modules in all stages together") }
+        try covered.take(range, of: layers, budget: &budget)
         return modules(range).map { ModulePlacement(module: $0, shards: shards) }
     }
 }
