@@ -74,7 +74,8 @@ let package = Package(
         tests("Runtime", ["CAllocationCounter", "Runtime", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "JSON"]),
         tests("Motley", ["motley", "JSON"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        tests("Engine", ["CAllocationCounter", "Engine", "Runtime", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+        tests(
+            "Engine", ["CAllocationCounter", "Engine", "Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
     ],
     cLanguageStandard: .c17
 )

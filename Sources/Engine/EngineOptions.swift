@@ -12,10 +12,12 @@ public struct EngineOptions: Sendable {
     public var sliceTokens: Int?
     /// Whether prompts that begin alike are computed once.
     public var sharesPrefixes: Bool
+    /// Most steps that the executor has at once; nil: as many as it takes. The decoding sequences are divided over them.
+    public var stepsInFlight: Int?
 
     public init(
         contextLength: Int, modelContextLength: Int? = nil, sequences: Int = 64, stepTokens: Int? = nil, sliceTokens: Int? = nil,
-        sharesPrefixes: Bool = true
+        sharesPrefixes: Bool = true, stepsInFlight: Int? = nil
     ) {
         self.contextLength = contextLength
         self.modelContextLength = modelContextLength ?? contextLength
@@ -23,5 +25,6 @@ public struct EngineOptions: Sendable {
         self.stepTokens = stepTokens
         self.sliceTokens = sliceTokens
         self.sharesPrefixes = sharesPrefixes
+        self.stepsInFlight = stepsInFlight
     }
 }

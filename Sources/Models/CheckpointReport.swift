@@ -15,7 +15,7 @@ public struct CheckpointReport: Sendable {
     public var fileCount: Int
     public var totalBytes: Int
     public var fingerprint: UInt64
-    public var chatTemplates: [ChatTemplate]
+    public var chatTemplates: [ChatTemplateSource]
     /// For example `gpt2 (pre-tokenizer qwen2)` or `BPE`; nil without a tokenizer.
     public var tokenizer: String?
     public var generation: GenerationDefaults

@@ -29,10 +29,10 @@ struct ScheduledSequence: Sendable {
 
     init(id: RequestID, request: SequenceRequest) {
         self.id = id
-        tokens = request.prompt
+        tokens = request.prompt + request.generated
         promptCount = request.prompt.count
         maximumTokens = request.maximumTokens
-        nextLogits = max(0, min(request.logitsFrom ?? promptCount - 1, promptCount - 1))
+        nextLogits = max(0, min(request.logitsFrom ?? .max, tokens.count - 1))
     }
 
     /// A generated token, which the next step computes.

@@ -138,10 +138,7 @@ extension Scheduler {
             if end - start > budget.tokens, budget.hasSlice { return false }
         }
         end = min(end, start + budget.tokens)
-        // Logits are wanted from `nextLogits` on in the prompt, and of the last token.
-        var firstLogits = sequences[index].nextLogits
-        if firstLogits >= promptCount - 1 { firstLogits = max(firstLogits, total - 1) }
-        firstLogits = max(firstLogits, start)
+        let firstLogits = max(sequences[index].nextLogits, start)
         if end - firstLogits > budget.logits { end = firstLogits + budget.logits }
         guard end > start else { return true }
         if end - start > 1 { budget.hasSlice = true }

@@ -110,7 +110,7 @@ public struct Scheduler: Sendable {
     /// Queues a request.
     public mutating func submit(_ request: SequenceRequest) throws(SchedulingError) -> RequestID {
         guard !request.prompt.isEmpty else { throw .emptyPrompt }
-        let (total, overflow) = request.prompt.count.addingReportingOverflow(max(0, request.maximumTokens))
+        let (total, overflow) = request.prompt.count.addingReportingOverflow(max(request.generated.count, request.maximumTokens))
         guard !overflow, total <= limits.capacityTokens else {
             throw .tooLong(tokens: overflow ? .max : total, capacity: limits.capacityTokens)
         }
@@ -189,7 +189,7 @@ public struct Scheduler: Sendable {
     /// Prompt and generated tokens, or nil if the request has ended.
     public func tokens(of id: RequestID) -> [Int32]? { indexOfRequest[id].map { sequences[$0].tokens } }
 
-    /// Tokens generated so far, or nil if the request has ended.
+    /// Tokens generated so far, those that the request brought among them, or nil if the request has ended.
     public func generatedCount(of id: RequestID) -> Int? { indexOfRequest[id].map { generatedCount(at: $0) } }
 
     /// Tokens of the request that were found in the cache, or nil if the request has ended.

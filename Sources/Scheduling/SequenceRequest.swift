@@ -1,13 +1,17 @@
 /// What the scheduler knows of a request: tokens in, and how many may come out.
 public struct SequenceRequest: Sendable {
     public var prompt: [Int32]
-    /// Most tokens to generate; 0 for a prompt that is only scored.
+    /// Tokens generated already, here or elsewhere: they are computed like the prompt, but where prompts are cut depends on the prompt's
+    /// length alone.
+    public var generated: [Int32]
+    /// Most tokens to generate, `generated` among them; 0 for a prompt that is only scored.
     public var maximumTokens: Int
-    /// First position of the prompt whose logits are wanted; nil: the last one alone. The logits at position p judge the token at p + 1.
+    /// First position whose logits are wanted; nil: the last one alone. The logits at position p judge the token at p + 1.
     public var logitsFrom: Int?
 
-    public init(prompt: [Int32], maximumTokens: Int, logitsFrom: Int? = nil) {
+    public init(prompt: [Int32], generated: [Int32] = [], maximumTokens: Int, logitsFrom: Int? = nil) {
         self.prompt = prompt
+        self.generated = generated
         self.maximumTokens = maximumTokens
         self.logitsFrom = logitsFrom
     }

@@ -83,7 +83,7 @@ struct PerplexityCommand: ParsableCommand {
     /// Windows of the context's length; of each but the first the second half counts, so that every token has a long past.
     private func textWindows(_ model: Model) throws -> [(tokens: [Int32], first: Int)] {
         let tokens = try model.text.encode(try StandardInput.textFile(file ?? ""), addsSpecial: true)
-        let length = try execution.contextLength(model: model, needed: 0)
+        let length = try model.contextLength(asked: execution.context, needed: 0)
         guard tokens.count >= 2 else { throw CommandError("the text has \(tokens.count) tokens; at least two are needed for a perplexity") }
         if tokens.count <= length { return [(tokens: tokens, first: 1)] }
         guard length >= 2 else { throw CommandError("--context \(length) is too short: a window needs at least two tokens") }

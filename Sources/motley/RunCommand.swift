@@ -1,5 +1,4 @@
 import ArgumentParser
-import Devices
 import Engine
 import JSON
 
@@ -33,7 +32,9 @@ struct RunCommand: ParsableCommand {
 
     func validate() throws {
         if prompt != nil && promptTokens != nil { throw ValidationError("Give either PROMPT or --prompt-tokens.") }
-        if let promptTokens, promptTokens.tokens.isEmpty { throw ValidationError("--prompt-tokens is empty; at least one token is needed.") }
+        if let promptTokens, promptTokens.tokens.isEmpty {
+            throw ValidationError("--prompt-tokens is empty; at least one token is needed.")
+        }
         if logprobs < 0 { throw ValidationError("--logprobs is \(logprobs); it must be 0 or more.") }
         if json && prompt == nil && promptTokens == nil { throw ValidationError("--json needs PROMPT or --prompt-tokens.") }
     }
@@ -41,64 +42,39 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         Interrupts.watch()
         let start = MonotonicClock.seconds()
-        let path = try modelPath.path()
-        let model = try Model(path: path)
+        let model = try Model(path: modelPath.path())
         model.text.prepare()
-        guard prompt != nil || promptTokens != nil else {
-            return try ChatSession(command: self, model: model, start: start).run()
-        }
-        let prompt = self.prompt == "-" ? try StandardInput.text() : self.prompt
-        // The prompt's bytes bound its tokens, so that packing can begin before the tokenizer is there.
-        let text = try prompt.map { try promptText($0, model: model) }
-        let tokens: Background<[Int32]>? = text.map { text in Background { try text.tokens(model) } }
-        let bound = promptTokens?.tokens.count ?? text?.bound ?? 0
-        let needed = bound + min(sampling.maxTokens ?? 0, model.contextLength)
-        // A prompt that does not fit is refused before anything is loaded.
-        let context = try execution.contextLength(model: model, needed: needed)
-        if bound >= context {
-            let count = try promptTokens?.tokens.count ?? tokens?.value().count ?? 0
-            guard count < context else {
-                throw GenerationError.promptTooLong(prompt: count, context: context, modelContext: model.contextLength)
-            }
-        }
-        let loaded = try load(model, context: context)
-        let ids = try promptTokens?.tokens ?? tokens?.value() ?? []
-        var request = GenerationRequest(
-            prompt: ids, sampling: sampling.parameters(defaults: model.samplingDefaults), maximumTokens: sampling.maxTokens,
-            endTokens: sampling.ignoreEos ? [] : try model.endTokens(), stopStrings: sampling.stop, logProbabilities: logprobs)
-        request.decoder = try model.text.decoder(continuing: text.map { !$0.isRendered } ?? false)
+        guard let prompt = try prompt(for: model) else { return try ChatSession(command: self, model: model, start: start).run() }
+        // The prompt's tokens are found while the weights are packed.
+        prompt.prepare()
+        let loaded = try execution.load(model, context: prompt.contextLength(asked: execution.context, maximumTokens: sampling.maxTokens))
+        let request = try prompt.request(settings(model))
         let loadSeconds = MonotonicClock.seconds() - start
-        let reply = try Reply(loaded.engine.generate(request), showing: json ? .json : .text)
+        let display = json ? ReplyDisplay.json : .text
+        let (reply, summary) = try display.follow(loaded.engine.generate(request))
         if json {
-            Console.outputLine(reply.json(prompt: ids, loadSeconds: loadSeconds, logProbabilities: logprobs).serialized())
+            Console.outputLine(reply.json(summary, loadSeconds: loadSeconds).serialized())
         } else {
             if !reply.text.hasSuffix("\n") { Console.output("\n") }
         }
-        Console.error(reply.figures(loadSeconds: loadSeconds))
-        if reply.summary.reason == .cancelled { throw ExitCode(130) }
+        Console.error(summary.figures(loadSeconds: loadSeconds))
+        if summary.reason == .cancelled { throw ExitCode(130) }
     }
 
-    /// Loads with a bar where it takes long, and says what runs where.
-    func load(_ model: Model, context: Int, sequences: Int = 1) throws -> LoadedModel {
-        let options = LoadOptions(
-            threads: execution.threadCount, contextLength: context, sequences: sequences, keyValueFormat: execution.kv.format,
-            instructionSet: execution.isa)
-        let engineOptions = EngineOptions(contextLength: context, modelContextLength: model.contextLength, sequences: max(8, sequences))
-        let bar = ProgressBar("loading")
-        defer { bar.finish() }
-        let loaded = try LoadedModel(model, options: options, engineOptions: engineOptions) { bar.update($0) }
-        bar.finish()
-        Console.error(loaded.summary(instructionSet: (execution.isa ?? .best).name))
-        return loaded
+    /// The prompt that was given, if any.
+    private func prompt(for model: Model) throws -> Prompt? {
+        if let promptTokens { return Prompt(tokens: promptTokens.tokens, model: model) }
+        guard let prompt else { return nil }
+        let text = prompt == "-" ? try StandardInput.text() : prompt
+        var conversation = try Conversation(model: model, system: system, isRaw: raw)
+        conversation.ask(text)
+        return try conversation.prompt(isCompletion: true)
     }
 
-    private func promptText(_ prompt: String, model: Model) throws -> PromptText {
-        guard !raw, try model.text.hasTemplate else {
-            return PromptText(text: (system.map { $0 + "\n" } ?? "") + prompt, isRendered: false)
-        }
-        var messages: [ChatMessage] = []
-        if let system { messages.append(ChatMessage(role: "system", content: system)) }
-        messages.append(ChatMessage(role: "user", content: prompt))
-        return try PromptText(messages, model: model)
+    /// What the options say of generation.
+    func settings(_ model: Model) -> GenerationSettings {
+        GenerationSettings(
+            sampling: sampling.overrides.applied(to: model.samplingDefaults), maximumTokens: sampling.maxTokens, stopStrings: sampling.stop,
+            ignoresEndTokens: sampling.ignoreEos, logProbabilities: logprobs)
     }
 }

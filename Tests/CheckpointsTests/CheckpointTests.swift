@@ -77,9 +77,10 @@ import Testing
         try directory.write("tokenizer_config.json", #"{"chat_template":[{"name":"rag","template":"R"},{"name":"default","template":"D"}]}"#)
         let checkpoint = try Checkpoint.open(path: directory.path)
         #expect(checkpoint.tensors.isEmpty)
-        #expect(try checkpoint.chatTemplates() == [ChatTemplate(name: "default", source: "D"), ChatTemplate(name: "rag", source: "R")])
+        let expected = [ChatTemplateSource(name: "default", source: "D"), ChatTemplateSource(name: "rag", source: "R")]
+        #expect(try checkpoint.chatTemplates() == expected)
         try directory.write("chat_template.jinja", "J")
-        #expect(try Checkpoint.open(path: directory.path).chatTemplates() == [ChatTemplate(name: "default", source: "J")])
+        #expect(try Checkpoint.open(path: directory.path).chatTemplates() == [ChatTemplateSource(name: "default", source: "J")])
     }
 
     @Test func badPaths() throws {

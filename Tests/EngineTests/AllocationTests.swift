@@ -1,9 +1,9 @@
 import CAllocationCounter
 import Plans
-import Runtime
 import Testing
 
 @testable import Engine
+@testable import Runtime
 
 /// A decode step allocates nothing in the steady state: counted, not assumed.
 @Suite struct AllocationTests {
@@ -24,6 +24,42 @@ import Testing
         let allocations = allocation_counter_stop()
         #expect(!loop.isIdle)
         return allocations
+    }
+
+    /// An executor that has several steps in flight and computes nothing.
+    private final class IdleExecutor: StepExecutor {
+        let keyValueBlockTokens = 16, blockCount = 64, vocabularySize = 100, maximumStepTokens = 64, maximumLogits = 16
+        let stepsInFlight: Int
+        private let row = UnsafeMutableBufferPointer<Float>.allocate(capacity: 100)
+        private var submitted: UInt32 = 0
+
+        init(stepsInFlight: Int) {
+            self.stepsInFlight = stepsInFlight
+            row.initialize(repeating: 1)
+        }
+
+        deinit { row.deallocate() }
+
+        func submit(_ step: Step) throws -> StepTicket {
+            submitted += 1
+            return StepTicket(number: submitted, logitsRows: step.entries.count)
+        }
+        func wait(_ ticket: StepTicket) throws {}
+        func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(self.row) }
+    }
+
+    @Test(arguments: [1, 2, 4]) func stepsInFlightAllocateNothing(stepsInFlight: Int) {
+        let loop = EngineLoop(executor: IdleExecutor(stepsInFlight: stepsInFlight), options: EngineOptions(contextLength: 200))
+        for index in 0..<5 {
+            let request = GenerationRequest(
+                prompt: Array(repeating: 1, count: 8 + index), sampling: SamplingParameters(temperature: 1, seed: 1), maximumTokens: 100)
+            loop.submit(request, id: GenerationID(rawValue: index)) { _ in }
+        }
+        for _ in 0..<40 { _ = loop.step() }
+        allocation_counter_start()
+        for _ in 0..<40 { _ = loop.step() }
+        #expect(allocation_counter_stop() == 0)
+        #expect(!loop.isIdle)
     }
 
     @Test func theCounterCounts() {

@@ -5,7 +5,9 @@ import Testing
 @Suite struct EngineTests {
     struct Outcome: Sendable {
         var tokens: [Int32] = []
+        /// All text, and what came with each token.
         var text = ""
+        var texts: [String] = []
         var logProbabilities: [[TokenLogProbability]] = []
         var summary: GenerationSummary?
         var error: GenerationError?
@@ -20,6 +22,7 @@ import Testing
                 case .token(let token):
                     outcome.tokens.append(token.token)
                     outcome.text += token.text
+                    outcome.texts.append(token.text)
                     outcome.logProbabilities.append(token.logProbabilities)
                 case .finished(let summary):
                     outcome.text += summary.text

@@ -1,9 +1,10 @@
 import Plans
 
 @testable import Engine
+@testable import Runtime
 
-/// A model whose logits are a function of all tokens before, computed from what was written into its blocks: whoever reads a wrong block gets
-/// other logits.
+/// A model whose logits are a function of all tokens before, computed from what was written into its blocks: whoever reads a wrong block
+/// gets other logits. Runs a step where it is submitted.
 final class FakeExecutor: StepExecutor {
     let keyValueBlockTokens: Int
     let blockCount: Int
@@ -13,8 +14,9 @@ final class FakeExecutor: StepExecutor {
     /// Steps run so far; each is recorded as its entries' token counts.
     private(set) var steps: [[Int]] = []
     var failure: (any Error)?
+    let stepsInFlight = 1
     private var memory: [UInt64]
-    private var rows: [[Float]] = []
+    private let rows: UnsafeMutableBufferPointer<Float>
 
     init(blockTokens: Int = 4, blockCount: Int = 64, vocabularySize: Int = 50, stepTokens: Int = 32, logits: Int = 16) {
         keyValueBlockTokens = blockTokens
@@ -23,12 +25,32 @@ final class FakeExecutor: StepExecutor {
         maximumStepTokens = stepTokens
         maximumLogits = logits
         memory = Array(repeating: 0, count: blockTokens * blockCount)
+        rows = .allocate(capacity: logits * vocabularySize)
+        rows.initialize(repeating: .nan)
     }
 
-    func run(_ step: Step) throws {
+    deinit { rows.deallocate() }
+
+    func submit(_ step: Step) throws -> StepTicket {
         if let failure { throw failure }
+        rows.update(repeating: .nan)
+        let computed = run(step)
+        for (row, logits) in computed.enumerated() {
+            _ = UnsafeMutableBufferPointer(rebasing: rows[(row * vocabularySize)...]).update(from: logits)
+        }
+        return StepTicket(number: UInt32(steps.count), logitsRows: computed.count)
+    }
+
+    func wait(_ ticket: StepTicket) throws {}
+
+    func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(rebasing: rows[(row * vocabularySize)..<((row + 1) * vocabularySize)])
+    }
+
+    /// Writes the step's tokens into its blocks; gives the rows of logits it asks for.
+    func run(_ step: Step) -> [[Float]] {
         steps.append(step.entries.map(\.tokens.count))
-        rows = []
+        var rows: [[Float]] = []
         for entry in step.entries {
             func cell(_ position: Int) -> Int {
                 Int(entry.blocks[position / keyValueBlockTokens]) * keyValueBlockTokens + position % keyValueBlockTokens
@@ -40,12 +62,7 @@ final class FakeExecutor: StepExecutor {
                 if entry.logits.contains(offset) { rows.append(Self.logits(hash, vocabularySize)) }
             }
         }
-    }
-
-    func logits(row: Int) -> UnsafeBufferPointer<Float> {
-        let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: vocabularySize)
-        _ = copy.initialize(from: rows[row])
-        return UnsafeBufferPointer(copy)
+        return rows
     }
 
     static func extend(_ hash: UInt64, _ token: Int32) -> UInt64 { (hash &* 6_364_136_223_846_793_005) ^ UInt64(token) &+ 77 }

@@ -44,13 +44,13 @@ import Testing
         logits[36] = 5
         logits[19] = 5
         logits[3] = .nan
-        let state = SamplingState(parameters: .greedy, prompt: [1], vocabularySize: 37, maximumTokens: 1)
+        let state = SamplingState(parameters: .greedy, seed: 0, prompt: [1], vocabularySize: 37, maximumTokens: 1)
         #expect(try withLogits(logits) { try sampler.sample($0, state: state) } == 19)
     }
 
     @Test func logitsWithoutAFiniteMaximumAreAnError() {
         let sampler = Sampler(vocabularySize: 3)
-        let state = SamplingState(parameters: .greedy, prompt: [1], vocabularySize: 3, maximumTokens: 1)
+        let state = SamplingState(parameters: .greedy, seed: 0, prompt: [1], vocabularySize: 3, maximumTokens: 1)
         for broken: [Float] in [[.nan, .nan, .nan], [-.infinity, -.infinity, .nan], [1, .infinity, 0]] {
             #expect(throws: GenerationError.brokenLogits) { try withLogits(broken) { try sampler.sample($0, state: state) } }
         }
@@ -67,9 +67,7 @@ import Testing
             let logits = randomLogits(size, seed: UInt64(size), ties: ties)
             let expected = reference(logits, parameters)
             let sampler = Sampler(vocabularySize: size)
-            var seeded = parameters
-            seeded.seed = 11
-            let state = SamplingState(parameters: seeded, prompt: [], vocabularySize: size, maximumTokens: 1)
+            let state = SamplingState(parameters: parameters, seed: 11, prompt: [], vocabularySize: size, maximumTokens: 1)
             let draws = size > 100 ? 150 : 600
             var counts: [Int32: Int] = [:]
             try withLogits(logits) { for _ in 0..<draws { counts[try sampler.sample($0, state: state), default: 0] += 1 } }
@@ -88,10 +86,10 @@ import Testing
 
     @Test func anEqualSeedGivesEqualTokens() throws {
         let logits = randomLogits(500, seed: 3)
-        let parameters = SamplingParameters(temperature: 1, topP: 0.95, seed: 42)
+        let parameters = SamplingParameters(temperature: 1, topP: 0.95)
         func draw() throws -> [Int32] {
             let sampler = Sampler(vocabularySize: 500)
-            let state = SamplingState(parameters: parameters, prompt: [], vocabularySize: 500, maximumTokens: 50)
+            let state = SamplingState(parameters: parameters, seed: 42, prompt: [], vocabularySize: 500, maximumTokens: 50)
             return try withLogits(logits) { buffer in try (0..<50).map { _ in try sampler.sample(buffer, state: state) } }
         }
         let first = try draw()
@@ -101,7 +99,7 @@ import Testing
 
     @Test func penaltiesAndBiasFollowTheirFormulas() throws {
         let parameters = SamplingParameters(repetitionPenalty: 2, frequencyPenalty: 0.5, presencePenalty: 0.25, logitBias: [4: 1.5, 5: -.infinity])
-        let state = SamplingState(parameters: parameters, prompt: [0, 1, 1], vocabularySize: 6, maximumTokens: 4)
+        let state = SamplingState(parameters: parameters, seed: 0, prompt: [0, 1, 1], vocabularySize: 6, maximumTokens: 4)
         state.record(2)
         state.record(2)
         state.record(0)

@@ -102,6 +102,19 @@ import Testing
         #expect(json["text"]?.string?.isEmpty == false)
     }
 
+    /// The seed that was drawn gives the same tokens again; one that only fits into 64 bits is not rounded.
+    @Test func theSeedIsReported() throws {
+        func run(_ seed: [String]) throws -> JSON {
+            let call = ["run", "--max-tokens", "16", "--temperature", "1.5", "--ignore-eos", "--raw", "--json", "Once"]
+            return try #require(try MotleyProcess(call + seed).jsonLines().last)
+        }
+        let drawn = try run([])
+        let seed = try #require(drawn["seed"]?.int)
+        let again = try run(["--seed", String(seed)])
+        #expect(again["seed"]?.int == seed && again["tokens"] == drawn["tokens"] && again["text"] == drawn["text"])
+        #expect(try run(["--seed", "18446744073709551615"])["seed"]?.string == "18446744073709551615")
+    }
+
     @Test func bench() throws {
         let result = try MotleyProcess([
             "bench", "--model", MotleyProcess.golden("llama-gguf-q8_0.gguf"), "--prompt", "16", "--generate", "4", "--parallel", "1,2",

@@ -99,9 +99,10 @@ struct RecordingExecutor {
                 // A small alphabet and a common beginning make shared prefixes likely.
                 let prompt = (0..<Int.random(in: 1...40, using: &random)).map { $0 < 12 ? Int32($0) : Int32.random(in: 0..<2, using: &random) }
                 let count = Int.random(in: 1...20, using: &random)
-                let id = try scheduler.submit(SequenceRequest(prompt: prompt, maximumTokens: count))
-                prompts[id] = prompt
-                wanted[id] = count
+                // Every other request was begun elsewhere.
+                let known = RecordingExecutor.expected(prompt: prompt, count: max(0, Int.random(in: -count..<count, using: &random)))
+                let id = try scheduler.submit(SequenceRequest(prompt: prompt, generated: known, maximumTokens: count))
+                (prompts[id], wanted[id], outputs[id]) = (prompt, count, known)
             }
             guard scheduler.next() else {
                 Issue.record("requests are left but nothing can run (seed \(seed))")
@@ -172,8 +173,9 @@ struct RecordingExecutor {
                 left -= 1
                 let prompt = (0..<Int.random(in: 1...40, using: &random)).map { $0 < 12 ? Int32($0) : Int32.random(in: 0..<2, using: &random) }
                 let count = Int.random(in: 1...20, using: &random)
-                let id = try scheduler.submit(SequenceRequest(prompt: prompt, maximumTokens: count))
-                (prompts[id], wanted[id]) = (prompt, count)
+                let known = RecordingExecutor.expected(prompt: prompt, count: max(0, Int.random(in: -count..<count, using: &random)))
+                let id = try scheduler.submit(SequenceRequest(prompt: prompt, generated: known, maximumTokens: count))
+                (prompts[id], wanted[id], outputs[id]) = (prompt, count, known)
             }
             if Int.random(in: 0..<3, using: &random) > 0, scheduler.next() {
                 let requests = scheduler.step.entries.indices.map { scheduler.request(ofEntry: $0) }

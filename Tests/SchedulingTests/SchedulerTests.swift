@@ -186,6 +186,29 @@ import Testing
         #expect(limits.cut(after: 0, ofPrompt: 21) == 21)
     }
 
+    /// A request that was begun elsewhere is cut where it was cut there, and asks for the logits of its last token alone.
+    @Test func generatedTokensDoNotMoveThePromptsCuts() throws {
+        let table = SliceTable(promptTokens: 20, slices: [12, 8])
+        let limits = SchedulerLimits(blockTokens: 4, blockCount: 64, stepTokens: 64, sliceTables: [table])
+        var scheduler = Scheduler(limits: limits)
+        let id = try scheduler.submit(SequenceRequest(prompt: Array(0..<20), generated: [7, 8, 9], maximumTokens: 4))
+        var shapes: [[Int]] = []
+        while scheduler.next() {
+            let entry = scheduler.step.entries[0]
+            shapes.append([entry.start, entry.tokens.count] + entry.logits)
+            scheduler.complete()
+        }
+        #expect(shapes == [[0, 12], [12, 11, 10]])
+        #expect(scheduler.wantsToken(id) && scheduler.generatedCount(of: id) == 3)
+        scheduler.append(6, to: id)
+        #expect(scheduler.tokens(of: id) == Array(0..<20) + [7, 8, 9, 6])
+        scheduler.finish(id)
+        // What was generated counts for the room, though nothing is to follow.
+        #expect(throws: SchedulingError.tooLong(tokens: 257, capacity: 256)) {
+            try scheduler.submit(SequenceRequest(prompt: [1], generated: Array(repeating: 1, count: 256), maximumTokens: 0))
+        }
+    }
+
     @Test func aBlockEndsBeforeTheNextBegins() throws {
         var scheduler = Scheduler(limits: SchedulerLimits(blockTokens: 4, blockCount: 64, sequences: 3, admitsInBlocks: true))
         let ids = try (0..<5).map { try scheduler.submit(SequenceRequest(prompt: [Int32($0)], maximumTokens: 2)) }

@@ -1,7 +1,7 @@
 /// Why a request cannot be, or was not, carried out.
 public enum GenerationError: Error, Sendable, Equatable, CustomStringConvertible {
     case invalidParameter(String)
-    /// A token id outside the vocabulary: which, and at what position of the prompt.
+    /// A token id outside the vocabulary: which, and at what position of the prompt and what follows it.
     case invalidToken(id: Int, position: Int, vocabularySize: Int)
     case emptyPrompt
     /// Prompt and wanted tokens exceed the context, all in tokens.

@@ -1,9 +1,22 @@
 /// A prompt and what is wanted of it.
+///
+/// What comes out is a function of prompt, generated tokens, parameters and seed alone: token i is drawn with the i-th number of the seed's
+/// sequence, and penalties, stop strings and half characters follow from the tokens before it. So a request can go on anywhere, in another
+/// engine or process, from the tokens it has got so far:
+///
+///     var rest = request
+///     rest.generated += tokens
+///     for event in engine.events(rest) { ... }
+///
+/// Its text goes on behind the text of the tokens so far (what a summary gave at its end does not count), and both together are the text
+/// of a request that was not interrupted. Where the tokens so far end the request already, it finishes at once.
 public struct GenerationRequest: Sendable {
     /// Token ids, run exactly as they are.
     public var prompt: [Int32]
+    /// Tokens generated already, which the request goes on behind as if this engine had generated them.
+    public var generated: [Int32]
     public var sampling: SamplingParameters
-    /// Most tokens to generate; nil: as many as the context has room for.
+    /// Most tokens to generate, `generated` among them; nil: as many as the context has room for.
     public var maximumTokens: Int?
     /// Tokens that end the generation; the ending token is part of the result's tokens, not of its text.
     public var endTokens: Set<Int32>
@@ -11,14 +24,17 @@ public struct GenerationRequest: Sendable {
     public var stopStrings: [String]
     /// Most likely tokens to report with each generated one; 0: none.
     public var logProbabilities: Int
-    /// Turns tokens into text; nil: the text stays empty.
+    /// Turns tokens into text, from the first generated one on; nil: the text stays empty.
     public var decoder: (any TokenDecoder)?
+    private let drawnSeed = RandomSequence.newSeed()
 
     public init(
-        prompt: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int? = nil, endTokens: Set<Int32> = [], stopStrings: [String] = [],
-        logProbabilities: Int = 0, decoder: (any TokenDecoder)? = nil
+        prompt: [Int32], generated: [Int32] = [], sampling: SamplingParameters = .greedy, maximumTokens: Int? = nil,
+        endTokens: Set<Int32> = [],
+        stopStrings: [String] = [], logProbabilities: Int = 0, decoder: (any TokenDecoder)? = nil
     ) {
         self.prompt = prompt
+        self.generated = generated
         self.sampling = sampling
         self.maximumTokens = maximumTokens
         self.endTokens = endTokens
@@ -26,65 +42,8 @@ public struct GenerationRequest: Sendable {
         self.logProbabilities = logProbabilities
         self.decoder = decoder
     }
-}
 
-/// Turns a stream of tokens into a stream of text that never holds half a character.
-public protocol TokenDecoder: Sendable {
-    mutating func append(_ token: Int32) -> String
-    /// What is left when the tokens end.
-    mutating func finish() -> String
-}
-
-/// Names a request of one engine.
-public struct GenerationID: Hashable, Sendable {
-    var rawValue: Int
-}
-
-/// What an engine says of a request, in order: tokens, then `finished` or `failed`, which comes exactly once and last.
-public enum GenerationEvent: Sendable {
-    /// Of the prompt's tokens so many are computed; comes where a prompt takes more than one step.
-    case prefilled(tokens: Int, of: Int)
-    case token(GeneratedToken)
-    case finished(GenerationSummary)
-    case failed(GenerationError)
-}
-
-public struct GeneratedToken: Sendable {
-    public var token: Int32
-    /// What can be shown now: empty while a character or a possible stop string is incomplete.
-    public var text: String
-    /// Best first; as many as were asked for.
-    public var logProbabilities: [TokenLogProbability]
-}
-
-/// Why generation ended.
-public enum FinishReason: String, Sendable {
-    case endToken = "end"
-    case stopString = "stop"
-    case length = "length"
-    case cancelled = "cancelled"
-}
-
-/// How a request went.
-public struct GenerationSummary: Sendable {
-    public var reason: FinishReason
-    /// Text that was held back until the end.
-    public var text: String
-    public var promptTokens: Int
-    /// Tokens of the prompt whose keys and values were known already.
-    public var sharedTokens: Int
-    public var generatedTokens: Int
-    /// From submission to the first step.
-    public var waitingSeconds: Double
-    /// From the first step to the first token.
-    public var prefillSeconds: Double
-    /// From the first to the last token.
-    public var decodeSeconds: Double
-
-    /// Tokens of the prompt computed per second, or nil if nothing was measured.
-    public var prefillRate: Double? {
-        prefillSeconds > 0 && promptTokens > sharedTokens ? Double(promptTokens - sharedTokens) / prefillSeconds : nil
-    }
-    /// Tokens after the first per second, or nil if there were none.
-    public var decodeRate: Double? { decodeSeconds > 0 && generatedTokens > 1 ? Double(generatedTokens - 1) / decodeSeconds : nil }
+    /// The seed of its draws: the one given with the parameters, else one that was drawn when the request was made. Copies share it; in
+    /// another process the request goes on with this as its parameters' seed.
+    public var seed: UInt64 { sampling.seed ?? drawnSeed }
 }

@@ -20,8 +20,18 @@ public final class LoadedModel: Sendable {
         public var scratch: Int
     }
 
-    /// Loads on the engine's thread. `progress` gets values in 0...1 there.
-    public init(_ model: Model, options: LoadOptions, engineOptions: EngineOptions, progress: @escaping @Sendable (Double) -> Void) throws {
+    /// Loads on the engine's thread.
+    /// - Parameters:
+    ///   - engineOptions: nil: room for the context that is loaded, and at least eight requests at once, in turn where they do not fit.
+    ///   - progress: gets values in 0...1, on the engine's thread.
+    /// - Throws: `LoadError` before any work for what cannot be loaded, or what loading fails with.
+    public init(
+        _ model: Model, options: LoadOptions, engineOptions: EngineOptions? = nil, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) throws {
+        let engineOptions =
+            engineOptions
+            ?? EngineOptions(
+                contextLength: options.contextLength, modelContextLength: model.contextLength, sequences: max(8, options.sequences))
         let start = MonotonicClock.seconds()
         try model.check(options)
         let memory = Monitor(Memory(weights: 0, keyValue: 0, scratch: 0))

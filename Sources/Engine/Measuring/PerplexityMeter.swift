@@ -22,26 +22,27 @@ public final class PerplexityMeter {
     /// Scores `window[first...]`, each token given all tokens of the window before it. `progress` gets the part of the window that is done.
     public func score(_ window: [Int32], from first: Int = 1, progress: (Double) -> Void = { _ in }) throws {
         guard window.count > first, first >= 1 else { throw GenerationError.invalidParameter("at least two tokens are needed for a perplexity") }
-        for (position, token) in window.enumerated() where token < 0 || Int(token) >= executor.vocabularySize {
-            throw GenerationError.invalidToken(id: Int(token), position: position, vocabularySize: executor.vocabularySize)
-        }
+        try executor.check(window)
         // The last token is only judged, never run.
         let limits = SchedulerLimits(
             blockTokens: executor.keyValueBlockTokens, blockCount: executor.blockCount, stepTokens: executor.maximumStepTokens,
-            stepLogits: executor.maximumLogits, sequences: 1, sharesPrefixes: false)
+            stepLogits: executor.maximumLogits, sequences: 1, sharesPrefixes: false, stepsInFlight: executor.stepsInFlight)
         var scheduler = Scheduler(limits: limits)
-        let id = try scheduler.submit(SequenceRequest(prompt: Array(window.dropLast()), maximumTokens: 0, logitsFrom: first - 1))
-        while scheduler.next() {
-            try executor.run(scheduler.step)
+        _ = try scheduler.submit(SequenceRequest(prompt: Array(window.dropLast()), maximumTokens: 0, logitsFrom: first - 1))
+        var steps = StepsInFlight(executor: executor)
+        defer { steps.drain() }
+        while true {
+            while scheduler.next() { try steps.submit(scheduler.step) }
+            if steps.isEmpty { return }
+            let ticket = try steps.waitForOldest()
             scheduler.complete()
-            let entry = scheduler.step.entries[0]
+            let entry = scheduler.completed.entries[0]
             for (row, offset) in entry.logits.enumerated() {
                 let position = entry.start + offset
-                negativeLogLikelihood -= try sampler.logProbability(of: window[position + 1], executor.logits(row: row))
+                negativeLogLikelihood -= try sampler.logProbability(of: window[position + 1], executor.logits(ticket, row: row))
                 tokens += 1
             }
             progress(Double(entry.start + entry.tokens.count) / Double(window.count))
-            if scheduler.wantsToken(id) { scheduler.finish(id) }
         }
     }
 }

@@ -55,12 +55,16 @@ public final class SpeedTester {
         return Double(test.parallel * test.tokens) / (MonotonicClock.seconds() - start)
     }
 
-    /// Computes `count` tokens of every sequence, as many per step as the executor takes; logits of each sequence's last one.
+    /// Computes `count` tokens of every sequence, as many per step and as many steps at once as the executor takes; logits of the last
+    /// tokens.
     private func prefill(_ entries: [Step.Entry], from start: Int, count: Int, wantsLogits: Bool) throws {
         var step = Step(entries: [])
         var room = executor.maximumStepTokens
+        var steps = StepsInFlight(executor: executor)
+        defer { steps.drain() }
         func flush() throws {
-            if !step.entries.isEmpty { try executor.run(step) }
+            if steps.isFull { _ = try steps.waitForOldest() }
+            if !step.entries.isEmpty { try steps.submit(step) }
             step.entries = []
             room = executor.maximumStepTokens
         }
@@ -80,8 +84,10 @@ public final class SpeedTester {
             }
         }
         try flush()
+        while !steps.isEmpty { _ = try steps.waitForOldest() }
     }
 
+    /// Generates `count` tokens of every sequence, one step after another: the next token is not known before.
     private func decode(_ entries: [Step.Entry], from start: Int, count: Int) throws {
         var step = Step(entries: entries)
         for index in step.entries.indices {
@@ -93,7 +99,7 @@ public final class SpeedTester {
                 step.entries[index].start = start + position
                 step.entries[index].tokens[0] = token()
             }
-            try executor.run(step)
+            try executor.wait(try executor.submit(step))
         }
     }
 

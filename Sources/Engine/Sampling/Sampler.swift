@@ -45,7 +45,7 @@ final class Sampler {
         }
         // A temperature so small that its inverse overflows would turn 0 into NaN.
         let scale = min(Float(1 / parameters.temperature), 1e30)
-        let uniform = state.uniform()
+        let uniform = state.uniform
         if parameters.topK == 0, parameters.topP >= 1, parameters.minP == 0 {
             return drawFromAll(logits, maximum: maximum, scale: scale, uniform: uniform)
         }

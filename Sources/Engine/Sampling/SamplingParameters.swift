@@ -20,7 +20,7 @@ public struct SamplingParameters: Sendable, Equatable {
     public var presencePenalty: Double
     /// Added to single tokens' logits; minus infinity forbids a token.
     public var logitBias: [Int32: Float]
-    /// Equal seeds give equal tokens, whatever else runs beside; nil: a different one each time.
+    /// Equal seeds give equal tokens, whatever else runs beside; nil: every request draws one of its own.
     public var seed: UInt64?
 
     public init(

@@ -1,8 +1,10 @@
-/// What one request's sampling remembers: how often tokens occurred, and where in its random sequence it stands.
+/// What one request's sampling knows of the tokens so far: how often each occurred, and how many were generated. Nothing else decides what
+/// is drawn next but the logits, the parameters and the seed.
 final class SamplingState {
     let parameters: SamplingParameters
     private let seed: UInt64
-    private var draws: UInt64 = 0
+    /// Tokens generated so far, which is the place of the next one in the seed's sequence.
+    private var generatedTokens = 0
     /// By token; allocated only where a penalty needs it.
     private var inPrompt: [Bool] = []
     private var generatedCounts: [Int32] = []
@@ -10,9 +12,10 @@ final class SamplingState {
     private var seen: [Int32] = []
     private let bias: [(token: Int, bias: Float)]
 
-    init(parameters: SamplingParameters, prompt: [Int32], vocabularySize: Int, maximumTokens: Int) {
+    /// - Parameter maximumTokens: most tokens that will be recorded.
+    init(parameters: SamplingParameters, seed: UInt64, prompt: [Int32], vocabularySize: Int, maximumTokens: Int) {
         self.parameters = parameters
-        seed = parameters.seed ?? UInt64.random(in: 0 ... .max)
+        self.seed = seed
         bias = parameters.logitBias.map { (token: Int($0.key), bias: $0.value) }
         guard parameters.countsTokens else { return }
         inPrompt = [Bool](repeating: false, count: vocabularySize)
@@ -24,8 +27,9 @@ final class SamplingState {
         }
     }
 
-    /// Notes a token that was generated.
+    /// Notes a generated token.
     func record(_ token: Int32) {
+        generatedTokens += 1
         guard parameters.countsTokens else { return }
         if !inPrompt[Int(token)] && generatedCounts[Int(token)] == 0 { seen.append(token) }
         generatedCounts[Int(token)] &+= 1
@@ -47,13 +51,6 @@ final class SamplingState {
         }
     }
 
-    /// The next number of the request's own sequence, in 0..<1 (SplitMix64: Steele, Lea, Flood 2014).
-    func uniform() -> Double {
-        draws &+= 1
-        var mixed = seed &+ draws &* 0x9E37_79B9_7F4A_7C15
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        mixed ^= mixed >> 31
-        return Double(mixed >> 11) * 0x1p-53
-    }
+    /// What the next token is drawn with, in 0..<1.
+    var uniform: Double { RandomSequence.uniform(seed: seed, index: generatedTokens) }
 }

@@ -269,9 +269,13 @@ struct SimulatedReplica {
         while head < queue.count, unstartedTokens < scheduler.limits.stepTokens, scheduler.waitingCount < scheduler.limits.sequences {
             let request = queue[head]
             head += 1
-            let prompt = [Int32](repeating: 0, count: table.contextTokens(request))
-            unstartedTokens += prompt.count
-            let id = try? scheduler.submit(SequenceRequest(prompt: prompt, maximumTokens: table.missingTokens(request)))
+            unstartedTokens += table.contextTokens(request)
+            // As in an engine: what a failure interrupted goes on behind its tokens, its prompt cut as before.
+            let id = try? scheduler.submit(
+                SequenceRequest(
+                    prompt: Array(repeating: 0, count: table.requests[request].promptTokens),
+                    generated: Array(repeating: 0, count: Int(table.generated[request])),
+                    maximumTokens: table.requests[request].outputTokens))
             // The router gave it only what has room.
             guard let id else { preconditionFailure("a request without room") }
             precondition(id.rawValue == requestOf.count)

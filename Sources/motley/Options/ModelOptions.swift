@@ -71,14 +71,14 @@ struct ExecutionOptions: ParsableArguments {
 
     var threadCount: Int { threads ?? ProcessorTopology.coreCount }
 
-    /// Room for `needed` tokens: what was asked for, or at least 4096 tokens where the model allows.
-    func contextLength(model: Model, needed: Int) throws -> Int {
-        if let context {
-            guard context <= model.contextLength else {
-                throw CommandError("--context \(context): the model allows at most \(model.contextLength) tokens")
-            }
-            return context
-        }
-        return min(model.contextLength, max(4096, needed))
+    /// Loads with a bar where it takes long, and says what runs where.
+    func load(_ model: Model, context: Int) throws -> LoadedModel {
+        let options = LoadOptions(threads: threadCount, contextLength: context, keyValueFormat: kv.format, instructionSet: isa)
+        let bar = ProgressBar("loading")
+        defer { bar.finish() }
+        let loaded = try LoadedModel(model, options: options) { bar.update($0) }
+        bar.finish()
+        Console.error(loaded.summary(instructionSet: (isa ?? .best).name))
+        return loaded
     }
 }

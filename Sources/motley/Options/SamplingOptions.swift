@@ -43,17 +43,18 @@ struct SamplingOptions: ParsableArguments {
         if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens is \(maxTokens); it must be at least 1.") }
     }
 
-    func parameters(defaults: SamplingParameters) -> SamplingParameters {
-        var result = defaults
-        if let temperature { result.temperature = temperature }
-        if let topK { result.topK = topK }
-        if let topP { result.topP = topP }
-        if let minP { result.minP = minP }
-        if let repetitionPenalty { result.repetitionPenalty = repetitionPenalty }
-        if let frequencyPenalty { result.frequencyPenalty = frequencyPenalty }
-        if let presencePenalty { result.presencePenalty = presencePenalty }
+    /// What is to be otherwise than the checkpoint advises.
+    var overrides: SamplingOverrides {
+        var result = SamplingOverrides()
+        result.temperature = temperature
+        result.topK = topK
+        result.topP = topP
+        result.minP = minP
+        result.repetitionPenalty = repetitionPenalty
+        result.frequencyPenalty = frequencyPenalty
+        result.presencePenalty = presencePenalty
         for bias in logitBias { result.logitBias[bias.token] = bias.value }
-        if let seed { result.seed = seed }
+        result.seed = seed
         return result
     }
 }

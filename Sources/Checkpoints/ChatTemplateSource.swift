@@ -1,7 +1,7 @@
 import JSON
 
 /// A chat template as a checkpoint brings it.
-public struct ChatTemplate: Sendable, Equatable {
+public struct ChatTemplateSource: Sendable, Equatable {
     /// `default`, or a purpose like `tool_use` or `rag`.
     public var name: String
     /// Jinja source.
@@ -15,7 +15,7 @@ public struct ChatTemplate: Sendable, Equatable {
 
 extension Checkpoint {
     /// The checkpoint's chat templates, the default one first; empty where it has none.
-    public func chatTemplates() throws(CheckpointError) -> [ChatTemplate] {
+    public func chatTemplates() throws(CheckpointError) -> [ChatTemplateSource] {
         let templates =
             switch metadata {
             case .gguf(let metadata): try Self.chatTemplates(metadata)
@@ -24,17 +24,17 @@ extension Checkpoint {
         return templates.filter { $0.name == "default" } + templates.filter { $0.name != "default" }
     }
 
-    private static func chatTemplates(_ metadata: GGUFMetadata) throws(CheckpointError) -> [ChatTemplate] {
+    private static func chatTemplates(_ metadata: GGUFMetadata) throws(CheckpointError) -> [ChatTemplateSource] {
         let prefix = "tokenizer.chat_template"
-        var templates: [ChatTemplate] = []
+        var templates: [ChatTemplateSource] = []
         for key in metadata.keys where key == prefix || key.hasPrefix(prefix + ".") {
             guard let source = try metadata.string(key) else { continue }
-            templates.append(ChatTemplate(name: key == prefix ? "default" : String(key.dropFirst(prefix.count + 1)), source: source))
+            templates.append(ChatTemplateSource(name: key == prefix ? "default" : String(key.dropFirst(prefix.count + 1)), source: source))
         }
         return templates
     }
 
-    private static func chatTemplates(_ files: HuggingFaceFiles) throws(CheckpointError) -> [ChatTemplate] {
+    private static func chatTemplates(_ files: HuggingFaceFiles) throws(CheckpointError) -> [ChatTemplateSource] {
         let configured: JSON?
         let file: String
         if let template = files.chatTemplateFile {
@@ -53,15 +53,15 @@ extension Checkpoint {
         }
         switch configured {
         case nil, .null: return []
-        case .string(let source): return [ChatTemplate(name: "default", source: source)]
+        case .string(let source): return [ChatTemplateSource(name: "default", source: source)]
         case .array(let list):
-            var templates: [ChatTemplate] = []
+            var templates: [ChatTemplateSource] = []
             for item in list {
                 guard let name = item["name"]?.string, let source = item["template"]?.string else {
                     throw CheckpointError(
                         .malformed, file: file, subject: "key 'chat_template'", fault: "holds an entry without 'name' and 'template'")
                 }
-                templates.append(ChatTemplate(name: name, source: source))
+                templates.append(ChatTemplateSource(name: name, source: source))
             }
             return templates
         default: throw CheckpointError(.malformed, file: file, subject: "key 'chat_template'", fault: "is neither a string nor a list")
