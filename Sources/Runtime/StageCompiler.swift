@@ -114,7 +114,7 @@ struct StageCompiler {
                     heads: heads, query: buffers.query, output: buffers.attended, scale: Float(attention.scale),
                     window: attention.slidingWindow ?? 0, tiling: tables.tiling(of: attention), cache: cache)))
         result.append(pack(buffers.attended, columns: parts.output.columns.count, for: [parts.output]))
-        result.append(residual(parts.output, shard: shard, of: count))
+        result.append(residual(parts.output, chunk: slice.chunk(of: attention), shard: shard, of: count))
         return result
     }
 
@@ -127,7 +127,7 @@ struct StageCompiler {
             pack(buffers.hidden, columns: model.hiddenSize, for: parts.inner, norm: layer.postNorm ? nil : layer.feedForwardNorm),
             .product(.init(factors, gate: factors.count == 2 ? .gated(activation) : .activated(activation))),
             pack(buffers.gate, columns: columns, for: [parts.down]),
-            residual(parts.down, shard: shard, of: count),
+            residual(parts.down, chunk: slice.chunk(of: layer.feedForward), shard: shard, of: count),
         ]
     }
 
@@ -150,13 +150,17 @@ struct StageCompiler {
         return result
     }
 
-    /// A product over some columns, into the hidden states: at once where the columns are all, else as a part that `sum` adds.
-    private func residual(_ part: LinearPart, shard: Int, of count: Int) -> Operation {
-        if count == 1 { return .product(.init([factor(part, .add(buffers.hidden))])) }
-        return .product(
-            .init([
-                .init(matrix: weights.matrix(part), bias: nil, target: .parts(buffers.parts[shard], stride: buffers.partStride))
-            ]))
+    /// A product over some columns, into the hidden states: at once where the columns are all, else as a part that `sum` adds. Either way
+    /// in chunks of the model's grain, so that the sums have the same bits.
+    private func residual(_ part: LinearPart, chunk: Int, shard: Int, of count: Int) -> Operation {
+        var factor = factor(part, .add(buffers.hidden))
+        if count > 1 {
+            factor.bias = nil
+            factor.target = .parts(buffers.parts[shard], stride: buffers.partStride)
+        }
+        factor.matrix.chunk = chunk
+        factor.matrix.chunkCount = (part.linear.inputs + chunk - 1) / chunk
+        return .product(.init([factor]))
     }
 
     private func sum(_ linear: LinearSpec, parts: Int) -> Operation {

@@ -1,3 +1,4 @@
+import Checkpoints
 public import Models
 public import Plans
 
@@ -9,12 +10,23 @@ public struct StageSlice: Sendable {
     public let stage: Stage
     /// The plan's memories that are disks.
     let disks: Set<MemoryID>
+    /// Formats of all matrices of the model and the plan: they decide where these may be cut (`CutGrain`).
+    let formats: [TensorFormat]
 
     /// Whether a shard is read each time it is used.
     func isOnDisk(_ shard: Shard) -> Bool { disks.contains(shard.home) }
 
     /// Placements of layers and output in the order of use.
     var modules: [ModulePlacement] { stage.placements }
+
+    /// Columns of the chunks in which attention's output matrix is summed: between two cuts that are possible.
+    func chunk(of attention: AttentionSpec) -> Int {
+        let group = attention.groupSize * attention.headSize
+        return group * CutGrain.attention(keyValueHeads: attention.keyValueHeadCount, groupColumns: group, formats: formats)
+    }
+
+    /// The same of a feed-forward's second matrix.
+    func chunk(of feedForward: FeedForwardSpec) -> Int { CutGrain.feedForward(size: feedForward.size, formats: formats) }
 
     /// Layers that attend here, and therefore have keys and values here.
     var attention: [(layer: Int, spec: AttentionSpec)] {
@@ -46,7 +58,9 @@ extension StageSlice {
         for stage in replica.stages { try check(stage, plan: plan, device: device, expected: &expected) }
         if let missing = expected.keys.first { throw .invalidPlan("module \(missing) is placed nowhere") }
         let disks = Set(plan.memories.filter { $0.kind == .disk }.map(\.id))
-        return replica.stages.map { StageSlice(model: model, stage: $0, disks: disks) }
+        let shards = replica.stages.flatMap(\.placements).flatMap(\.shards)
+        let formats = Set(model.linears.map(\.weight.format) + shards.compactMap(\.format)).sorted { $0.rawValue < $1.rawValue }
+        return replica.stages.map { StageSlice(model: model, stage: $0, disks: disks, formats: formats) }
     }
 
     private static func check(_ stage: Stage, plan: Plan, device: PlannedDevice, expected: inout [Module: Int]) throws(RuntimeError) {

@@ -11,6 +11,7 @@ enum CPUInstruction {
     case pack(UnsafeMutablePointer<mk_pack_job>, input: StepRows)
     /// One or more products with the same input; the first one's output.
     case product(UnsafeMutablePointer<mk_product_job>, output: StepRows)
+    case sum(UnsafeMutablePointer<mk_sum_job>, output: StepRows)
     case store(UnsafeMutablePointer<mk_store_job>, rotary: Int)
     case attend(UnsafeMutablePointer<mk_attention_job>, tiling: Int)
 
@@ -39,6 +40,14 @@ final class JobStorage {
         pointer.initialize(to: job)
         releases.append { pointer.deallocate() }
         return pointer
+    }
+
+    /// An array that a job points at.
+    func makeArray<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
+        let pointer = UnsafeMutablePointer<Element>.allocate(capacity: elements.count)
+        for (index, element) in elements.enumerated() { (pointer + index).initialize(to: element) }
+        releases.append { pointer.deallocate() }
+        return UnsafePointer(pointer)
     }
 
     deinit { for release in releases { release() } }

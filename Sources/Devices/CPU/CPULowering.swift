@@ -24,7 +24,7 @@ struct CPULowering {
         case .product(let product): try lower(product)
         case .store(let store): lower(store)
         case .attend(let attend): lower(attend)
-        case .sum: throw DeviceError(device: device.name, message: "sums of parts are not implemented")
+        case .sum(let sum): lower(sum)
         }
     }
 
@@ -63,7 +63,7 @@ struct CPULowering {
     }
 
     private func lower(_ product: Operation.Product) throws(DeviceError) -> CPUInstruction {
-        guard let first = product.factors.first, product.factors.count <= 4 else {
+        guard !product.factors.isEmpty, product.factors.count <= 4 else {
             throw DeviceError(device: device.name, message: "a product of \(product.factors.count) matrices; from 1 to 4 are possible")
         }
         var job = mk_product_job()
@@ -76,7 +76,7 @@ struct CPULowering {
         case .gated(let activation): (job.gated, job.activation) = (1, activation)
         case .activated(let activation): (job.gated, job.activation) = (2, activation)
         }
-        var output: CPUInstruction.StepRows?
+        var outputs: [CPUInstruction.StepRows] = []
         for (index, factor) in product.factors.enumerated() {
             let rows: Rows
             switch factor.target {
@@ -84,29 +84,41 @@ struct CPULowering {
             case .add(let target):
                 rows = target
                 job.add = true
-            case .parts: throw DeviceError(device: device.name, message: "parts of products are not implemented")
+            case .parts(let range, let stride):
+                rows = Rows(range, stride: stride)
+                set(&job.parts, index, range.address.assumingMemoryBound(to: Double.self))
             }
-            if index == 0 { output = .init(rows) }
+            outputs.append(.init(rows))
             var matrix = mk_matrix()
             matrix.data = UnsafePointer(factor.matrix.range.address.assumingMemoryBound(to: UInt8.self))
             matrix.format = factor.matrix.format
             matrix.columns = Int64(factor.matrix.columns)
             matrix.groups = Int64((factor.matrix.rows + 15) / 16)
             matrix.bias = factor.bias.map { UnsafePointer(floats($0.range)) }
+            matrix.chunk = Int64(factor.matrix.chunk)
+            matrix.chunks = Int64(factor.matrix.chunkCount)
             let input = workspace.packed[Int(mk_input_kind(matrix.format).rawValue)].map { UnsafeRawPointer($0) }
             set(&job.matrices, index, matrix)
             set(&job.outputs, index, floats(rows.range))
             set(&job.strides, index, Int64(rows.stride))
             set(&job.inputs, index, input)
         }
-        return .product(jobs.make(job), output: output ?? .init(firstRows(first)))
+        return .product(jobs.make(job), output: outputs[0])
     }
 
-    private func firstRows(_ factor: Operation.Product.Factor) -> Rows {
-        switch factor.target {
-        case .store(let rows), .add(let rows): rows
-        case .parts(let range, let stride): Rows(range, stride: stride)
-        }
+    private func lower(_ sum: Operation.Sum) -> CPUInstruction {
+        var job = mk_sum_job()
+        job.isa = isa
+        let parts: [UnsafePointer<Double>?] = sum.parts.map { UnsafePointer($0.address.assumingMemoryBound(to: Double.self)) }
+        job.parts = jobs.makeArray(parts)
+        job.count = Int64(sum.parts.count)
+        job.part_stride = Int64(sum.stride)
+        job.bias = sum.bias.map { UnsafePointer(floats($0.range)) }
+        job.y = floats(sum.rows.range)
+        job.stride = Int64(sum.rows.stride)
+        job.rows = Int64(padded(sum.columns))
+        job.add = true
+        return .sum(jobs.make(job), output: .init(sum.rows))
     }
 
     private func lower(_ store: Operation.Store) -> CPUInstruction {

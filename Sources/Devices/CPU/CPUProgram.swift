@@ -23,7 +23,7 @@ final class CPUProgram: DeviceProgram {
         self.segments = segments
     }
 
-    /// Steps this small pack and store on the calling thread: waking the workers costs more.
+    /// Steps this small pack, store and add on the calling thread: waking the workers costs more.
     private static let inlineTokens: Int64 = 4
 
     func run(_ segment: Int, _ tables: StepTables, _ part: MicroBatch) {
@@ -67,6 +67,11 @@ final class CPUProgram: DeviceProgram {
                 job.pointee.tokens = rows
                 job.pointee.next = 0
                 cpu.run(mk_run_product, job)
+            case .sum(let job, let output):
+                job.pointee.y = output.first(start)
+                job.pointee.tokens = rows
+                job.pointee.next = 0
+                rows <= Self.inlineTokens ? mk_run_sum(job, 0, 1) : cpu.run(mk_run_sum, job)
             case .store(let job, let rotary):
                 if rotary >= 0 {
                     let pairs = Int(job.pointee.rotary) / 2

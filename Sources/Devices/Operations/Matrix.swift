@@ -32,7 +32,8 @@ public struct Matrix: Sendable {
     /// Outputs and inputs.
     public var rows: Int
     public var columns: Int
-    /// Columns whose products are added up apart before they are added exactly to the rest (`CutGrain`); 0: one chain of floats.
+    /// Columns whose sum is one chain of floats, rounded to whole units and added exactly to the sums of the rest; 0: all columns are one
+    /// chain of floats.
     public var chunk: Int
     /// Chunks of the whole matrix this is a part of.
     public var chunkCount: Int
