@@ -62,7 +62,8 @@ struct StageCompiler {
                 add(beforeLogits(outputs), kind: .logits)
                 for output in outputs {
                     let logits = buffers.logits.from(column: output.rows.lowerBound)
-                    add([.product(.init([factor(output, .store(logits))]))], piece: weights.piece(of: output), kind: .logits)
+                    // A section of its own does not know what the one with `gather` said.
+                    add([.logitsRows, .product(.init([factor(output, .store(logits))]))], piece: weights.piece(of: output), kind: .logits)
                 }
             }
         }

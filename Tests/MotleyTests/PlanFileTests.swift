@@ -92,7 +92,7 @@ import Testing
             gpu["devices"] = (plan["devices"] as? [[String: Any]] ?? []).map { $0.merging(["kind": "gpu", "key": "gpu0"]) { $1 } }
             #expect(try refusal(gpu).contains("not there"))
             let empty = try changing(plan) { $0["placements"] = [] as [Any] }
-            #expect(try refusal(empty).contains("missing"))
+            #expect(try refusal(empty).contains("do not follow"))
             let result = try run(["--plan", write(plan), "--kv", "q8"])
             #expect(result.status == 64 && result.error.contains("--kv"))
             #expect(try run(["--plan", "/nowhere/plan.json"]).status != 0)

@@ -38,6 +38,16 @@ import Testing
         for choice in choices {
             let executor = try executor(golden, window: 1 << 20, streams: choice)
             #expect(try executor.logits(of: golden.prompt, slices: [5, 1, 9], blocks: [2]) == whole)
+            // Logits of the last token alone.
+            let last = golden.prompt.count - 1
+            for start in stride(from: 0, through: last, by: 16) {
+                let tokens = Array(golden.prompt[start...min(last, start + 15)])
+                try executor.run(
+                    Step(entries: [
+                        .init(sequence: 0, start: start, tokens: tokens, blocks: [6], logits: start + 16 > last ? [tokens.count - 1] : [])
+                    ]))
+            }
+            #expect(Array(executor.logits(row: 0)) == whole[last])
             // Steps that want no logits leave the output matrix out.
             for _ in 0..<3 { try executor.run(Step(entries: [.init(sequence: 0, start: 0, tokens: [1, 2], blocks: [3], logits: [])])) }
             #expect(try executor.logits(of: golden.prompt, slices: [16], blocks: [4]) == whole)

@@ -6,6 +6,7 @@ import CKernels
 enum CPUInstruction {
     case embed(table: UnsafeRawPointer, format: mk_format, rowBytes: Int, columns: Int, output: StepRows)
     case addPositions(table: UnsafeRawPointer, format: mk_format, rowBytes: Int, columns: Int, offset: Int, rows: StepRows)
+    case logitsRows
     case gather(input: StepRows, output: StepRows)
     /// Optional norm, then packing of inputs for products; or a norm in place.
     case pack(UnsafeMutablePointer<mk_pack_job>, input: StepRows)

@@ -18,6 +18,7 @@ struct CPULowering {
             .addPositions(
                 table: UnsafeRawPointer(add.table.range.address), format: add.table.format, rowBytes: add.table.rowBytes,
                 columns: add.table.columns, offset: add.offset, rows: .init(add.rows))
+        case .logitsRows: .logitsRows
         case .gather(let gather): .gather(input: .init(gather.input), output: .init(gather.output))
         case .pack(let pack): lower(pack)
         case .normalise(let normalise): lower(normalise)

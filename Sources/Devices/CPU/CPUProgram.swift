@@ -31,7 +31,7 @@ final class CPUProgram: DeviceProgram {
         defer { device.turn.unlock() }
         let cpu = device.cpu, first = part.firstToken, local = first - tables.tokenBase
         let tokens = Int64(part.tokenCount)
-        // After a `gather` the rows are those whose logits are wanted.
+        // From `logitsRows` or `gather` on the rows are those whose logits are wanted.
         var rows = tokens
         var start = first
         // By index here and below: iterators over arrays allocate in unoptimised builds, and no step may.
@@ -49,6 +49,9 @@ final class CPUProgram: DeviceProgram {
                     mk_dequantise_row(format, row, Int64(columns), scratch)
                     mk_add(cpu.instructionSet, target.first(first) + token * target.stride, scratch, Int64(columns))
                 }
+            case .logitsRows:
+                rows = Int64(part.rowCount)
+                start = part.firstRow
             case .gather(let input, let output):
                 for row in 0..<part.rowCount {
                     let token = Int(tables.chosen[part.firstRow - tables.rowBase + row])

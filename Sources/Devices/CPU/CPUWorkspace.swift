@@ -26,7 +26,7 @@ struct CPUWorkspace {
             case .attend(let attend): perWorker = max(perWorker, Int(mk_attention_scratch(Int64(attend.heads.size))))
             case .normalise(let normalise): perWorker = max(perWorker, padded(normalise.columns) * 4)
             case .addPositions(let positions): perWorker = max(perWorker, padded(positions.table.columns) * 4)
-            case .embed, .gather, .store, .sum: break
+            case .embed, .logitsRows, .gather, .store, .sum: break
             }
         }
         var buffers: [Buffer] = []

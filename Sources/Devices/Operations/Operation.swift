@@ -9,7 +9,9 @@ public enum Operation: Sendable {
     case embed(Embed)
     /// Adds rows of a table of learned positions.
     case addPositions(AddPositions)
-    /// Copies the rows whose logits are wanted to the front of another buffer.
+    /// From here on in this segment, rows are those whose logits are wanted, not tokens.
+    case logitsRows
+    /// The same, and those rows are copied to another buffer first.
     case gather(Gather)
     /// Optional norm, then the form in which products of given formats want their inputs.
     case pack(Pack)
