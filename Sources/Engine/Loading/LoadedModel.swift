@@ -41,7 +41,10 @@ public final class LoadedModel: Sendable {
         let engine = try Engine(options: engineOptions) {
             let executor = try model.makeExecutor(options, progress: progress)
             let used = executor.memory
-            memory.update { $0 = Memory(weights: used.weights, keyValue: used.keyValue, scratch: used.scratch, streamed: executor.bytesStreamedPerStep) }
+            memory.update {
+                $0 = Memory(
+                    weights: used.weights, keyValue: used.keyValue, scratch: used.scratch, streamed: executor.bytesStreamedPerStep)
+            }
             return executor
         }
         self.model = model
