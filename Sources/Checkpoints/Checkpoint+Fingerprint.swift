@@ -1,6 +1,6 @@
 extension Checkpoint {
-    /// Tells checkpoints apart, fine-tunes of one model among them: FNV-1a (64 bit, eight bytes at a time) over every file's size and header, a
-    /// directory's config.json, and a sample of every tensor's bytes. Independent of paths; the same in every run.
+    /// Tells checkpoints apart, fine-tunes of one model among them: FNV-1a (64 bit, eight bytes at a time) over every file's size and
+    /// header, a directory's config.json, and a sample of every tensor's bytes. Independent of paths; the same in every run.
     ///
     /// Reads at most three pages of each tensor, all asked for ahead: milliseconds for a file that the system has in memory.
     public func fingerprint() -> UInt64 {

@@ -1,7 +1,7 @@
 extension TensorFormat {
-    /// Bytes of a matrix of `rows` x `columns` packed for the kernels (docs/formats.md, Packed layouts): groups of 16 rows, each as large as its rows in
-    /// the file. Where 16 rows of a block are an odd number of half cache lines two blocks share their scales, and an odd last one is padded by 32 bytes.
-    /// Half-precision columns are paired.
+    /// Bytes of a matrix of `rows` x `columns` packed for the kernels (docs/formats.md, Packed layouts): groups of 16 rows, each as large
+    /// as its rows in the file. Where 16 rows of a block are an odd number of half cache lines two blocks share their scales, and an odd
+    /// last one is padded by 32 bytes. Half-precision columns are paired.
     ///
     /// nil where a row is no whole number of blocks, a count is negative or the size overflows.
     public func packedByteCount(rows: Int, columns: Int) -> Int? {

@@ -2,8 +2,8 @@ public import Checkpoints
 
 /// A model as the planner sees it: how many weights each module has, how they divide, and what a token costs in them.
 ///
-/// Made from a checkpoint's `ModelSpec`, or built in (`BuiltInModels`) for models one does not have. It knows experts and latent attention, which the executor does not
-/// run yet: one can plan for more than one can run.
+/// Made from a checkpoint's `ModelSpec`, or built in (`BuiltInModels`) for models one does not have. It knows experts and latent attention,
+/// which the executor does not run yet: one can plan for more than one can run.
 public struct ModelShape: Sendable, Equatable {
     public var name: String
     public var vocabularySize: Int
@@ -57,7 +57,8 @@ public struct ModelShape: Sendable, Equatable {
     }
 
     public init(
-        name: String, vocabularySize: Int, contextLength: Int, hiddenSize: Int, runs: [LayerRun], embeddingElements: Int, outputElements: Int,
+        name: String, vocabularySize: Int, contextLength: Int, hiddenSize: Int, runs: [LayerRun], embeddingElements: Int,
+        outputElements: Int,
         tied: Bool,
         finalNormElements: Int, format: TensorFormat = .f16, bytesPerElement: Double? = nil
     ) {
@@ -138,7 +139,8 @@ public struct AttentionShape: Sendable, Equatable {
     public var slidingWindow: Int?
 
     public init(
-        headCount: Int, keyValueHeadCount: Int, keySize: Int, valueSize: Int, elements: Int, keyValueElements: Int, slidingWindow: Int? = nil
+        headCount: Int, keyValueHeadCount: Int, keySize: Int, valueSize: Int, elements: Int, keyValueElements: Int,
+        slidingWindow: Int? = nil
     ) {
         self.headCount = headCount
         self.keyValueHeadCount = keyValueHeadCount

@@ -3,8 +3,9 @@ import Plans
 
 /// Weights, KV cache and hidden states spread over GPU, host and disk; micro-batches share one pass over the streamed weights (FlexGen).
 ///
-/// Geometries are enumerated; for each a linear program over nine shares under peak memory, with the terms of *this* cost model (the published ones are kept in `FlexGenModel`). The best few are
-/// realised as shards of every module and sequences of the cache, and evaluated as they are realised. Several machines form a pipeline of equal layer counts, as published.
+/// Geometries are enumerated; for each a linear program over nine shares under peak memory, with the terms of *this* cost model (the
+/// published ones are kept in `FlexGenModel`). The best few are realised as shards of every module and sequences of the cache, and
+/// evaluated as they are realised. Several machines form a pipeline of equal layer counts, as published.
 struct FlexGenStrategy {
     let problem: Problem
     let deadline: Deadline
@@ -137,7 +138,8 @@ struct FlexGenStrategy {
         var products: [Int: FlexGenProgram.Products] = [:]
         var known: [[Int]: Choice?] = [:]
         func rate(_ batch: Int, _ batches: Int) -> Double {
-            guard batch > 0, batches > 0, batches <= 64, batch * batches <= most, stages == 1 || batches >= min(stages, most), !deadline.passed
+            guard batch > 0, batches > 0, batches <= 64, batch * batches <= most, stages == 1 || batches >= min(stages, most),
+                !deadline.passed
             else { return 0 }
             if let found = known[[batch, batches]] { return found.map { 1 / $0.secondsPerSequence } ?? 0 }
             let costs = products[batch] ?? programs.products(batch: batch)
@@ -157,7 +159,9 @@ struct FlexGenStrategy {
         }
         let scanned = geometries.map { ($0.0, $0.1, rate($0.0, $0.1)) }
         if geometries.count > 1 {
-            for start in scanned.sorted(by: { $0.2 > $1.2 }).prefix(2) where start.2 > 0 { _ = FlexGenModel.climb(from: (start.0, start.1), rate) }
+            for start in scanned.sorted(by: { $0.2 > $1.2 }).prefix(2) where start.2 > 0 {
+                _ = FlexGenModel.climb(from: (start.0, start.1), rate)
+            }
         }
         return known.values.compactMap { $0 }.sorted {
             ($0.secondsPerSequence, $0.batch, $0.batches) < ($1.secondsPerSequence, $1.batch, $1.batches)
@@ -183,13 +187,14 @@ struct FlexGenStrategy {
         }
         let hidden = policy.hidden[0] >= 0.5 ? own : host
         return StageDraft(
-            machine: machine, layers: layers, plans: plans(parts, layers), output: [PartDraft(1, home: own, device: gpu)], embeddingHome: host,
+            machine: machine, layers: layers, plans: plans(parts, layers), output: [PartDraft(1, home: own, device: gpu)],
+            embeddingHome: host,
             keyValue: cache,
             hidden: hidden, window: FlexGenProgram.window(problem))
     }
 
-    /// Attention has few heads to divide, and a layer may have few experts: layers take turns so that over all of them the shares are met (a share of 20 % of 8 heads is two heads in some layers and
-    /// one in others).
+    /// Attention has few heads to divide, and a layer may have few experts: layers take turns so that over all of them the shares are met
+    /// (a share of 20 % of 8 heads is two heads in some layers and one in others).
     private func plans(_ parts: [PartDraft], _ layers: Range<Int>) -> [LayerDraft] {
         guard parts.count > 1, !layers.isEmpty else { return [LayerDraft(attention: parts, feedForward: parts)] }
         let formats = problem.shape.matrixFormats

@@ -1,7 +1,7 @@
 import Plans
 
-/// How a replica's sequences are divided among pools of KV blocks: as its stages' drafts place shares of the sequences. A stage that divides its cache
-/// by heads alone has every pool in the same places.
+/// How a replica's sequences are divided among pools of KV blocks: as its stages' drafts place shares of the sequences. A stage that
+/// divides its cache by heads alone has every pool in the same places.
 struct KeyValuePools {
     /// Cumulative shares of the sequences at which pools end, ascending, the last 1.
     private(set) var ends: [Double]

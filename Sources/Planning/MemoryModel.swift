@@ -28,7 +28,8 @@ public struct MemoryModel: Sendable {
     static func working(_ shape: ModelShape, tokens: Double, sequences: Double, logits: Bool) -> Double {
         let layer = shape.runs.first?.layer
         let wide = max(
-            Double(layer?.attention.headCount ?? 0) * Double(layer?.attention.keySize ?? 0) + Double(layer?.attention.keyValueElements ?? 0),
+            Double(layer?.attention.headCount ?? 0) * Double(layer?.attention.keySize ?? 0)
+                + Double(layer?.attention.keyValueElements ?? 0),
             2 * Double(layer?.feedForward.size ?? 0) * Double(layer?.feedForward.expertsPerToken ?? 1))
         return tokens * (3 * Double(shape.hiddenSize) + wide) * 2 + (logits ? sequences * Double(shape.vocabularySize) * 4 : 0)
     }

@@ -1,7 +1,8 @@
 import Models
 import Plans
 
-/// What each module of an offloaded stage asks of every resource, for one step: the cost model taken apart, so that thousands of settings are sums of these.
+/// What each module of an offloaded stage asks of every resource, for one step: the cost model taken apart, so that thousands of settings
+/// are sums of these.
 ///
 /// With one micro-batch `StageModel.time` is the longest lane of a sum over modules, plus the overhead; only hops depend on neighbours.
 struct OffloadCosts {
@@ -48,7 +49,9 @@ struct OffloadCosts {
         if let cpu = setting.cpu { parts.append(PartDraft(0.5, home: home, device: cpu)) }
         draft.plans = [LayerDraft(attention: parts, feedForward: parts)]
         let sequences = setting.sequences
-        guard var model = try? StageModel(problem.realiser.layout(draft, sequences: sequences), hardware: problem.hardware, shape: problem.shape),
+        guard
+            var model = try? StageModel(
+                problem.realiser.layout(draft, sequences: sequences), hardware: problem.hardware, shape: problem.shape),
             let gpu = model.devices.firstIndex(of: setting.gpu), let group = model.groups.first
         else { return nil }
         // One place for all heads of all layers.
@@ -70,7 +73,9 @@ struct OffloadCosts {
             kinds.append(kind(units[2 * index + 1]) { feedForward(shape, $0, $1, &scratch) })
         }
         for layer in layers.layers where layer.place != .free {
-            for kind in [kinds[2 * layer.type], kinds[2 * layer.type + 1]] { pinned += layer.place == .gpu ? kind.resident : kind.processor }
+            for kind in [kinds[2 * layer.type], kinds[2 * layer.type + 1]] {
+                pinned += layer.place == .gpu ? kind.resident : kind.processor
+            }
         }
         guard let cpu else { return }
         let sites = [[gpu], [cpu], [min(cpu, gpu), max(cpu, gpu)]]
@@ -119,11 +124,13 @@ struct OffloadCosts {
     private func kind(_ units: [OffloadUnits], _ cost: (Home, Double) -> Lanes) -> Kind {
         let shares = cpu == nil ? [1.0] : units.map(\.share)
         return Kind(
-            units: units, resident: cost(.gpu, 1), processor: cpu == nil ? cost(.host, 1) : cost(.host, 0), host: shares.map { cost(.host, $0) },
+            units: units, resident: cost(.gpu, 1), processor: cpu == nil ? cost(.host, 1) : cost(.host, 0),
+            host: shares.map { cost(.host, $0) },
             disk: hasDisk ? shares.map { cost(.disk, $0) } : [])
     }
 
-    /// Attention, of which the GPU multiplies `share`, its weights in `home`, with what the layer's experts share: that lies with the first part.
+    /// Attention, of which the GPU multiplies `share`, its weights in `home`, with what the layer's experts share: that lies with the first
+    /// part.
     func attention(_ layer: LayerShape, _ home: Home, _ share: Double, _ time: inout StageTime) -> Lanes {
         time.clear()
         var variant = variant(home, share)

@@ -21,7 +21,8 @@ extension Realiser {
         for device in devices { memories.insert(MemoryID(hardware.devices[device.rawValue].memory)) }
         let machines = Set(devices.map { hardware.devices[$0.rawValue].machine } + memories.map { hardware.memories[$0.rawValue].machine })
         return Plan(
-            model: shape.fingerprint, profile: hardware.fingerprint, machines: inventory.machines.filter { machines.contains($0.id.rawValue) },
+            model: shape.fingerprint, profile: hardware.fingerprint,
+            machines: inventory.machines.filter { machines.contains($0.id.rawValue) },
             devices: inventory.devices.filter { devices.contains($0.id) }, memories: inventory.memories.filter { memories.contains($0.id) },
             replicas: replicas)
     }

@@ -31,8 +31,8 @@ struct Realiser {
         return converted.isEmpty ? grains : Self.grains(shape, formats: shape.matrixFormats + converted)
     }
 
-    /// Whole units for shares: largest remainders, in steps of `grain`; the sum is `units`. What is less than a grain goes to the last part that has
-    /// any.
+    /// Whole units for shares: largest remainders, in steps of `grain`; the sum is `units`. What is less than a grain goes to the last part
+    /// that has any.
     static func apportion(_ shares: [Double], units: Int, grain: Int) -> [Int] {
         let total = shares.reduce(0, +)
         guard total > 0, units > 0 else { return shares.indices.map { $0 == 0 ? units : 0 } }
@@ -201,7 +201,8 @@ struct Realiser {
         return streams.sorted { $0.device.rawValue < $1.device.rawValue }
     }
 
-    /// Slabs of a window: what is multiplied, what is ready and what is being filled, and one more so that pieces of uneven size follow closely.
+    /// Slabs of a window: what is multiplied, what is ready and what is being filled, and one more so that pieces of uneven size follow
+    /// closely.
     static let slots = 4
     static let bounceSlabs = 2
 }

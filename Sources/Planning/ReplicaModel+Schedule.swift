@@ -6,10 +6,10 @@ extension ReplicaModel {
 
     /// The schedule that goes into the plan: the one function that decides how a planned replica is driven.
     ///
-    /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the whole block. In
-    /// a pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come around, and prompts are cut about
-    /// as fine as the devices multiply well: nothing overtakes, so a step that takes much longer than the others holds up at every stage all that
-    /// follows, more prompts come meanwhile, and the next step is as long.
+    /// Several micro-batches on one stage are a block that shares each pass over streamed weights: a step may bring the prompts of the
+    /// whole block. In a pipeline each step is a micro-batch; enough are in flight that the busiest place never waits for one to come
+    /// around, and prompts are cut about as fine as the devices multiply well: nothing overtakes, so a step that takes much longer than the
+    /// others holds up at every stage all that follows, more prompts come meanwhile, and the next step is as long.
     func schedule(for workload: Workload) -> ReplicaSchedule {
         let microBatch = min(max(1, block.microBatchSize), 1 << 16)
         let planned = microBatch * min(max(1, block.microBatchCount), 1 << 12)
@@ -41,11 +41,11 @@ extension ReplicaModel {
         return ReplicaSchedule(
             pools: pools, sequences: sequences, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
             stepPrompts: prompts, sliceTables: sliceTables, stepsInFlight: inFlight, decodeGroups: groups,
-            admitsInBlocks: stages.count > 1 && sharedBatches(groups: groups) > 1 && workload.batch != nil, sharesPrefixes: false, block: block)
+            admitsInBlocks: stages.count > 1 && sharedBatches(groups: groups) > 1 && workload.batch != nil, block: block)
     }
 
-    /// Into how many steps a pipeline divides its sequences: one for each stage and micro-batch; fewer where stages stream weights and every step more is
-    /// another pass over them. A round of g steps takes max(g x slowest stage, all stages one after another).
+    /// Into how many steps a pipeline divides its sequences: one for each stage and micro-batch; fewer where stages stream weights and
+    /// every step more is another pass over them. A round of g steps takes max(g x slowest stage, all stages one after another).
     private func decodeGroups(for workload: Workload) -> Int {
         let usual = max(stages.count, min(block.microBatchCount, 256))
         guard block.microBatchCount > 1, isStreaming else { return usual }
@@ -68,8 +68,8 @@ extension ReplicaModel {
     /// Micro-batches of one step of a pipeline.
     func sharedBatches(groups: Int) -> Int { max(1, (block.microBatchCount + groups - 1) / max(1, groups)) }
 
-    /// The fewest prompt tokens of a step, from 64 on in powers of two, at which the slowest stage takes at most 15 % longer per token than at its most
-    /// efficient.
+    /// The fewest prompt tokens of a step, from 64 on in powers of two, at which the slowest stage takes at most 15 % longer per token than
+    /// at its most efficient.
     private func efficientTokens(context: Double) -> Int {
         func perToken(_ tokens: Double) -> Double {
             let load = StepLoad.prefill(sequences: 1, tokens: tokens, after: context, wantsLogits: false)

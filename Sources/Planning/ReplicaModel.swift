@@ -29,11 +29,15 @@ public struct ReplicaModel: Sendable {
         var next = 0
         for stage in replica.stages {
             let modules = stage.modules
-            guard modules.lowerBound == next else { throw PlanProblem("stages do not cover the layers in order: expected layer \(next / 2)") }
+            guard modules.lowerBound == next else {
+                throw PlanProblem("stages do not cover the layers in order: expected layer \(next / 2)")
+            }
             next = modules.upperBound
             stages.append(try StageModel(stage, hardware: hardware, shape: shape))
         }
-        guard next == 2 * shape.layerCount, !stages.isEmpty else { throw PlanProblem("stages cover \(next / 2) of \(shape.layerCount) layers") }
+        guard next == 2 * shape.layerCount, !stages.isEmpty else {
+            throw PlanProblem("stages cover \(next / 2) of \(shape.layerCount) layers")
+        }
         self.stages = stages
         boundaries = zip(stages, stages.dropFirst()).map { StageBoundary(from: $0.devices, to: $1.devices, hardware: hardware) }
         isStreaming = stages.contains(where: \.isStreaming)
@@ -67,11 +71,11 @@ public struct ReplicaModel: Sendable {
         return longest
     }
 
-    /// Seconds for every one of the block's sequences to advance by the load's tokens, its micro-batches flowing through the stages one behind another: no shorter than
-    /// one micro-batch through all stages, nor than all of them through the busiest.
+    /// Seconds for every one of the block's sequences to advance by the load's tokens, its micro-batches flowing through the stages one
+    /// behind another: no shorter than one micro-batch through all stages, nor than all of them through the busiest.
     ///
-    /// Where stages stream weights, micro-batches that share a pass over them also leave the stage together: g groups cost g passes and flow like g micro-batches, and the
-    /// best g is taken, as the scheduler does.
+    /// Where stages stream weights, micro-batches that share a pass over them also leave the stage together: g groups cost g passes and
+    /// flow like g micro-batches, and the best g is taken, as the scheduler does.
     public func round(_ load: StepLoad) -> Double {
         if stages.count == 1 { return stages[0].time(load).seconds }
         guard isStreaming, load.microBatches > 1 else { return max(period(load), seconds(load.oneMicroBatch)) }
@@ -108,8 +112,8 @@ public struct ReplicaModel: Sendable {
     /// Longest piece of a prompt (times sequences) that is one step: bounds the memory of activations.
     static let longestStep = 2048.0
 
-    /// Seconds until the first tokens of `sequences` prompts: slices of the plan's table, or steps of at most 2048 tokens, flowing through the stages (the exact
-    /// recurrence; transfers overlap with the sender's next slice).
+    /// Seconds until the first tokens of `sequences` prompts: slices of the plan's table, or steps of at most 2048 tokens, flowing through
+    /// the stages (the exact recurrence; transfers overlap with the sender's next slice).
     public func prefillSeconds(sequences: Double, promptTokens: Double) -> Double {
         prefillSeconds(sequences: sequences, slices: slices(sequences: sequences, promptTokens: promptTokens))
     }
@@ -126,7 +130,8 @@ public struct ReplicaModel: Sendable {
     }
 
     func prefillSeconds(sequences: Double, slices: [Double]) -> Double {
-        // Micro-batches of a block follow one another through the stages as slices do; in one stage they share a pass over streamed weights.
+        // Micro-batches of a block follow one another through the stages as slices do; in one stage they share a pass over streamed
+        // weights.
         let parts = max(1, min(block.microBatchCount, Int(sequences)))
         let groups = stages.count > 1 ? parts : 1
         var finished = Array(repeating: 0.0, count: stages.count)
@@ -155,7 +160,8 @@ public struct ReplicaModel: Sendable {
     /// Seconds to prefill a whole block of the plan's geometry and the seconds its busiest stage is occupied with it.
     public func prefillBlock(promptTokens: Double) -> Double {
         let size = Double(max(1, block.microBatchSize)), count = max(1, block.microBatchCount)
-        // A micro-batch may be longer than a step: it then goes as several, which share the streamed weights only within the step window, so weights are counted per pass.
+        // A micro-batch may be longer than a step: it then goes as several, which share the streamed weights only within the step window,
+        // so weights are counted per pass.
         return round(.prefill(sequences: size * Double(count), tokens: promptTokens, microBatches: count))
     }
 }

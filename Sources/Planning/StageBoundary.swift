@@ -21,9 +21,8 @@ struct StageBoundary {
                 if found.link.seconds(bytes: Self.shortMessage) < best?.link.link.seconds(bytes: Self.shortMessage) ?? .infinity {
                     best = (a, b, found)
                 }
-                if !links.contains(where: { $0.link.bytesPerSecond >= found.link.bytesPerSecond && $0.link.latency <= found.link.latency }) {
-                    links.append(found)
-                }
+                let isBeaten = links.contains { $0.link.bytesPerSecond >= found.link.bytesPerSecond && $0.link.latency <= found.link.latency }
+                if !isBeaten { links.append(found) }
             }
         }
         sender = best?.sender ?? 0

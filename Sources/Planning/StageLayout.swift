@@ -1,11 +1,11 @@
 import Models
 import Plans
 
-/// A stage whose equal layers are one entry: what the cost model and the memory model look at. Searches make it of a draft without spelling out a
-/// `Plan`'s layers; a plan's stage is compressed to it.
+/// A stage whose equal layers are one entry: what the cost model and the memory model look at. Searches make it of a draft without spelling
+/// out a `Plan`'s layers; a plan's stage is compressed to it.
 ///
-/// Always holds: the spans cover `layers` once and in order, and each lies within one run of equal layers of the model. Only the first may lack its
-/// attention and only the last its feed-forward (`Stage+Modules.swift`); such a span is one layer.
+/// Always holds: the spans cover `layers` once and in order, and each lies within one run of equal layers of the model. Only the first may
+/// lack its attention and only the last its feed-forward (`Stage+Modules.swift`); such a span is one layer.
 struct StageLayout {
     /// Keys and values of a span's layers: a `KeyValueShare` without its layers.
     struct KeyValuePlace: Equatable {
@@ -61,9 +61,13 @@ struct StageLayout {
         for span in spans {
             for layer in span.layers {
                 let placed = span.placement
-                if !placed.attention.isEmpty { placements.append(ModulePlacement(module: .attention(layer: layer), shards: placed.attention)) }
+                if !placed.attention.isEmpty {
+                    placements.append(ModulePlacement(module: .attention(layer: layer), shards: placed.attention))
+                }
                 if !placed.shared.isEmpty { placements.append(ModulePlacement(module: .shared(layer: layer), shards: placed.shared)) }
-                if !placed.feedForward.isEmpty { placements.append(ModulePlacement(module: .feedForward(layer: layer), shards: placed.feedForward)) }
+                if !placed.feedForward.isEmpty {
+                    placements.append(ModulePlacement(module: .feedForward(layer: layer), shards: placed.feedForward))
+                }
             }
         }
         if let output { placements.append(ModulePlacement(module: .output, shards: output)) }

@@ -72,7 +72,8 @@ extension StageModel {
             let variant = Self.choose(output, load.logits / batches)
             let seconds =
                 self.seconds(
-                    Product(elements: Double(shape.outputElements), tokens: load.logits / batches, kernels: Self.outputKernels), variant.parts,
+                    Product(elements: Double(shape.outputElements), tokens: load.logits / batches, kernels: Self.outputKernels),
+                    variant.parts,
                     batches: batches, count: 1, time: &time)
                 + vectors(variant.site, elements: 2 * hidden, tokens: load.logits / batches, batches: batches, count: 1, time: &time)
             time.terms.output += seconds
@@ -88,7 +89,8 @@ extension StageModel {
         return time
     }
 
-    /// An attention module of one layer, and its exchange: seconds on the site that multiplies, on others that only attend, and on the way between.
+    /// An attention module of one layer, and its exchange: seconds on the site that multiplies, on others that only attend, and on the way
+    /// between.
     func attentionSeconds(
         _ layer: LayerShape, _ variant: Variant, _ keyValue: [KeyValuePart], _ load: StepLoad, count: Double, time: inout StageTime
     ) -> (main: Double, aside: Double, between: Double) {
@@ -182,7 +184,8 @@ extension StageModel {
         return device.secondsPerElement(format: part.format, bytesPerElement: part.bytesPerElement, tokens: tokens)
     }
 
-    /// Elements of one token that pass through vector operations: norm and rounding of hidden states, rotation and storing, rounding of what was attended to.
+    /// Elements of one token that pass through vector operations: norm and rounding of hidden states, rotation and storing, rounding of
+    /// what was attended to.
     private func attentionElements(_ layer: LayerShape) -> Double {
         let attended = layer.attention.headCount * layer.attention.valueSize
         return Double(2 * shape.hiddenSize + 2 * attended + layer.attention.keyValueElements)
@@ -193,7 +196,8 @@ extension StageModel {
         Double(2 * shape.hiddenSize + 2 * layer.feedForward.size * (layer.feedForward.expertsPerToken ?? 1))
     }
 
-    /// Seconds of the slowest device for vector operations, which each device of a site does for itself; nothing where they were not measured.
+    /// Seconds of the slowest device for vector operations, which each device of a site does for itself; nothing where they were not
+    /// measured.
     private func vectors(_ site: [Int], elements: Double, tokens: Double, batches: Double, count: Double, time: inout StageTime) -> Double {
         var slowest = 0.0
         for device in site {
@@ -206,7 +210,8 @@ extension StageModel {
 
     /// Experts: each token's, spread over those that any token touches.
     private func feedForwardProducts(
-        _ layer: FeedForwardShape, _ variant: Variant, load: StepLoad, perBatch: Double, batches: Double, count: Double, time: inout StageTime
+        _ layer: FeedForwardShape, _ variant: Variant, load: StepLoad, perBatch: Double, batches: Double, count: Double,
+        time: inout StageTime
     ) -> Double {
         let units = Double(layer.units) * Double(layer.elementsPerUnit)
         guard let chosen = layer.expertsPerToken else {
@@ -218,11 +223,13 @@ extension StageModel {
         let streamed = layer.touchedShare(tokens: load.tokens) / touched
         let each = perBatch * Double(chosen) / Double(layer.units)
         let product = Product(
-            elements: units, touched: touched, streamed: streamed, tokens: each, kernels: Self.feedForwardKernels * Double(chosen).squareRoot())
+            elements: units, touched: touched, streamed: streamed, tokens: each,
+            kernels: Self.feedForwardKernels * Double(chosen).squareRoot())
         return seconds(product, variant.parts, batches: batches, count: count, time: &time)
     }
 
-    /// Attention over the KV cache where it lives: seconds per layer and block on the multiplying site, elsewhere, and moving queries and results there.
+    /// Attention over the KV cache where it lives: seconds per layer and block on the multiplying site, elsewhere, and moving queries and
+    /// results there.
     private func attend(
         _ layer: AttentionShape, _ keyValue: [KeyValuePart], load: StepLoad, site: Variant, count: Double, time: inout StageTime
     ) -> (own: Double, other: Double, moved: Double) {
@@ -266,8 +273,8 @@ extension StageModel {
         return (own, other, moved)
     }
 
-    /// All-reduce of the hidden states on the set's slowest link: whichever is sooner of the ring, 2 (D - 1) messages of 1/D, and recursive doubling, log2 D whole messages (what
-    /// MPI and collective libraries take for short ones).
+    /// All-reduce of the hidden states on the set's slowest link: whichever is sooner of the ring, 2 (D - 1) messages of 1/D, and recursive
+    /// doubling, log2 D whole messages (what MPI and collective libraries take for short ones).
     private func exchange(_ variant: Variant, _ bytes: Double) -> Double {
         guard variant.site.count > 1, let link = slowest[Self.mask(variant.site)] else { return 0 }
         let devices = Double(variant.site.count)

@@ -16,12 +16,14 @@ struct LayerTime {
 extension StageModel {
     /// Seconds of a step whose layers differ, with transfers no further ahead than the windows.
     ///
-    /// Weights arrive while layers compute: during a layer of `chain` seconds a link may bring what the layer itself still misses, and then as much of what comes next as the window holds. A layer takes
+    /// Weights arrive while layers compute: during a layer of `chain` seconds a link may bring what the layer itself still misses, and then
+    /// as much of what comes next as the window holds. A layer takes
     ///
     ///     t = max(chain, arriving - ahead)        ahead' = min(window / rate, ahead + t - arriving)
     ///
-    /// Steps follow one another, so the first layers find what came during the last ones: the second of two rounds counts. With a window that holds everything this is the longest of the sums; where all
-    /// layers are alike it is too, whatever the window. Within a layer nothing is said about the order of its modules.
+    /// Steps follow one another, so the first layers find what came during the last ones: the second of two rounds counts. With a window
+    /// that holds everything this is the longest of the sums; where all layers are alike it is too, whatever the window. Within a layer
+    /// nothing is said about the order of its modules.
     func windowedSeconds(_ layers: [LayerTime], _ time: StageTime) -> Double {
         guard let first = layers.first else { return 0 }
         let resources = first.arriving.indices.filter { resource in layers.contains { $0.arriving[resource] > 0 } }

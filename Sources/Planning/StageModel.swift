@@ -85,8 +85,11 @@ struct StageModel: Sendable {
         self.hardware = hardware
         self.shape = shape
         machine = stage.machine
-        guard hardware.hosts.indices.contains(machine) else { throw PlanProblem("stage on machine \(machine), which the profile does not have") }
-        hiddenOnHost = hardware.memories.indices.contains(stage.hiddenStates.rawValue) && hardware.memories[stage.hiddenStates.rawValue].kind != .gpu
+        guard hardware.hosts.indices.contains(machine) else {
+            throw PlanProblem("stage on machine \(machine), which the profile does not have")
+        }
+        hiddenOnHost =
+            hardware.memories.indices.contains(stage.hiddenStates.rawValue) && hardware.memories[stage.hiddenStates.rawValue].kind != .gpu
         // A stage has few kinds of layers but may have many spans of them (layers that take turns).
         var kinds: [StageLayout.Span] = []
         var kindOf: [Int] = []
@@ -177,14 +180,17 @@ struct StageModel: Sendable {
         let heads = Double(max(1, attention.keyValueHeadCount)), blocks = pools.reduce(0.0) { $0 + Double($1) }
         var parts: [KeyValuePart] = []
         for place in places {
-            guard pools.indices.contains(place.pool), !place.computers.isEmpty else { throw PlanProblem("keys and values that nobody attends to") }
+            guard pools.indices.contains(place.pool), !place.computers.isEmpty else {
+                throw PlanProblem("keys and values that nobody attends to")
+            }
             let ofSequences = blocks > 0 ? Double(pools[place.pool]) / blocks : 1 / Double(pools.count)
             var attending: [KeyValuePart.Attending] = []
             for computer in place.computers {
                 let device = devices.firstIndex(of: computer.device.rawValue) ?? 0
                 attending.append(
                     .init(
-                        fromTokens: Double(computer.fromTokens), device: device, source: try source(place.memory.rawValue, computedBy: device)))
+                        fromTokens: Double(computer.fromTokens), device: device,
+                        source: try source(place.memory.rawValue, computedBy: device)))
             }
             let part = KeyValuePart(share: Double(place.heads.count) / heads * ofSequences, format: place.format, attending: attending)
             if let same = parts.firstIndex(where: { $0.format == part.format && $0.attending == part.attending }) {
@@ -227,7 +233,8 @@ struct StageModel: Sendable {
                     device: device, share: Double(shard.range.count) / Double(max(1, units)), format: shard.format ?? shape.format,
                     bytesPerElement: shard.format?.bytesPerElement ?? shape.bytesPerElement,
                     source: try source(shard.home.rawValue, computedBy: device))
-                if let same = parts.firstIndex(where: { $0.device == part.device && $0.source == part.source && $0.format == part.format }) {
+                let same = parts.firstIndex { $0.device == part.device && $0.source == part.source && $0.format == part.format }
+                if let same {
                     parts[same].share += part.share
                 } else {
                     parts.append(part)
@@ -249,7 +256,8 @@ struct StageModel: Sendable {
         for a in site {
             for b in site where a != b {
                 let link = hardware.link(devices[a], devices[b])
-                worst = LinkProfile(bytesPerSecond: min(worst.bytesPerSecond, link.bytesPerSecond), latency: max(worst.latency, link.latency))
+                worst = LinkProfile(
+                    bytesPerSecond: min(worst.bytesPerSecond, link.bytesPerSecond), latency: max(worst.latency, link.latency))
             }
         }
         slowest[mask] = worst

@@ -2,8 +2,8 @@ import Checkpoints
 import Models
 import Plans
 
-/// Bytes of weights by memory. Norms lie with every device that computes their module; a tied output matrix is the embedding's rows where these lie in
-/// the same memory in the same layout and format; equal shards of several replicas are held once.
+/// Bytes of weights by memory. Norms lie with every device that computes their module; a tied output matrix is the embedding's rows where
+/// these lie in the same memory in the same layout and format; equal shards of several replicas are held once.
 struct WeightCount {
     private struct Place: Hashable {
         var module: Module
@@ -55,7 +55,8 @@ struct WeightCount {
                 count = 0
                 for layer in layers where isNew(shard, module.moved(to: layer)) { count += 1 }
             }
-            bytes[shard.home.rawValue, default: 0] += Double(count) * shape.bytes(of: module, units: shard.range.count, format: shard.format)
+            bytes[shard.home.rawValue, default: 0] +=
+                Double(count) * shape.bytes(of: module, units: shard.range.count, format: shard.format)
         }
     }
 

@@ -81,6 +81,7 @@ extension FeedForwardSpec {
     /// - Parameter formats: those of all the model's matrices, which decide where down may be cut.
     func parts(of columns: Range<Int>, formats: [TensorFormat]) -> (inner: [LinearPart], down: LinearPart) {
         let inner = gate.map { [$0, up] } ?? [up]
-        return (inner.map { LinearPart($0, rows: columns) }, LinearPart(down, columns: columns, chunk: CutGrain.feedForward(size: size, formats: formats)))
+        let chunk = CutGrain.feedForward(size: size, formats: formats)
+        return (inner.map { LinearPart($0, rows: columns) }, LinearPart(down, columns: columns, chunk: chunk))
     }
 }

@@ -1,12 +1,12 @@
 /// The KV blocks of one pool: which are free, which are held and by how many, and which contents are known.
 ///
 /// A full block whose tokens are known is *registered*: its content is named by the content before it and its own tokens, so equal names
-/// mean equal prefixes, compared token by token and never by hash alone. Blocks nobody holds keep their content, least recently used
-/// first to go, until somebody needs the room. Only full blocks are shared, therefore nobody ever writes into a shared block.
+/// mean equal prefixes, compared token by token and never by hash alone. Blocks nobody holds keep their content, least recently used first
+/// to go, until somebody needs the room. Only full blocks are shared, therefore nobody ever writes into a shared block.
 ///
 /// Invariant: every block is in exactly one of three states: blank (on the stack of blank blocks), cached (registered, no holder, on the
-/// list of cached blocks), held (`holders > 0`). Its blocks are `firstBlock ..< firstBlock + count`, so that ids are unique over all pools of an
-/// executor. All operations are O(1), but for comparing `blockTokens` tokens. Nothing allocates after `init`.
+/// list of cached blocks), held (`holders > 0`). Its blocks are `firstBlock ..< firstBlock + count`, so that ids are unique over all pools
+/// of an executor. All operations are O(1), but for comparing `blockTokens` tokens. Nothing allocates after `init`.
 public struct BlockPool: Sendable {
     /// A name for "these tokens, after that content".
     typealias Content = Int

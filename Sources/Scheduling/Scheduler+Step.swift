@@ -1,8 +1,8 @@
 import Plans
 
 extension Scheduler {
-    /// Decides the next step, or says that nothing can run now: no request is left, every one waits for a token or for a step in flight, or as many steps
-    /// are in flight as may be.
+    /// Decides the next step, or says that nothing can run now: no request is left, every one waits for a token or for a step in flight, or
+    /// as many steps are in flight as may be.
     public mutating func next() -> Bool {
         guard inFlightCount < schedule.stepsInFlight else { return false }
         newest = (newest + 1) % flights.count

@@ -3,8 +3,8 @@ public import Plans
 /// Decides what goes into the next step. Pure: no clock, no thread, no executor; engine and simulator drive the same code.
 ///
 /// Each step is a budget of tokens, filled with one token of every decoding sequence first, then with slices of prompts in order of
-/// arrival, then with newly admitted requests. A sequence is admitted when there is room for everything it already has; when blocks run
-/// out during decoding, the latest arrival gives its blocks back and is computed again later, so the earliest one always ends.
+/// arrival, then with newly admitted requests. A sequence is admitted when there is room for everything it already has; when blocks run out
+/// during decoding, the latest arrival gives its blocks back and is computed again later, so the earliest one always ends.
 ///
 ///     let id = try scheduler.submit(SequenceRequest(prompt: tokens, maximumTokens: 100))
 ///     while scheduler.next() {
@@ -13,14 +13,15 @@ public import Plans
 ///         for entry in scheduler.completed.entries.indices { /* sample; then append(_:to:) or finish(_:) */ }
 ///     }
 ///
-/// KV blocks are divided into pools (`ReplicaSchedule.pools`). All blocks of one sequence are of one pool: the first that had room when it was
-/// admitted and could hold it to its end. Prefixes are shared and sequences preempted within a pool.
+/// KV blocks are divided into pools (`ReplicaSchedule.pools`). All blocks of one sequence are of one pool: the first that had room when it
+/// was admitted and could hold it to its end. Prefixes are shared and sequences preempted within a pool.
 ///
-/// A pipeline has up to `schedule.stepsInFlight` steps started and not completed. They are completed in the order they were started. A sequence whose last
-/// token is on its way is in no other step; a prompt's next slice may follow before the one ahead of it is completed. What is in flight is never preempted.
+/// A pipeline has up to `schedule.stepsInFlight` steps started and not completed. They are completed in the order they were started. A
+/// sequence whose last token is on its way is in no other step; a prompt's next slice may follow before the one ahead of it is completed.
+/// What is in flight is never preempted.
 ///
-/// Between `complete` and the following `next`, every sequence whose last token's logits were given gets a token or ends.
-/// A step costs time in proportion to the sequences and blocks it touches, and allocates only when a request arrives.
+/// Between `complete` and the following `next`, every sequence whose last token's logits were given gets a token or ends. A step costs time
+/// in proportion to the sequences and blocks it touches, and allocates only when a request arrives.
 public struct Scheduler: Sendable {
     /// What one sequence brings to a step: the sizes of a `Step.Entry`, and whose it is.
     public struct Share: Sendable, Equatable {
@@ -89,7 +90,8 @@ public struct Scheduler: Sendable {
         var first = 0
         for count in schedule.pools {
             pools.append(
-                BlockPool(blockCount: count, firstBlock: Int32(first), blockTokens: schedule.blockTokens, remembers: schedule.sharesPrefixes))
+                BlockPool(
+                    blockCount: count, firstBlock: Int32(first), blockTokens: schedule.blockTokens, remembers: schedule.sharesPrefixes))
             first += count
         }
         runningInPool = Array(repeating: 0, count: pools.count)
@@ -175,8 +177,8 @@ public struct Scheduler: Sendable {
         sequences[share.sequence].append(token)
     }
 
-    /// Ends a request, running or waiting; its full blocks stay known until their room is needed. Blocks that a step in flight still writes are
-    /// given back when it is completed.
+    /// Ends a request, running or waiting; its full blocks stay known until their room is needed. Blocks that a step in flight still writes
+    /// are given back when it is completed.
     public mutating func finish(_ id: RequestID) {
         guard let index = indexOfRequest.removeValue(forKey: id) else { return }
         statistics.finished += 1

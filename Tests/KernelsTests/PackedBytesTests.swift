@@ -8,7 +8,8 @@ struct PackedBytesTests {
         for rows in [1, 15, 16, 17, 64, 100, 4096] {
             for blocks in [1, 2, 3, 8, 17] {
                 let columns = blocks * format.blockElements
-                #expect(format.packedByteCount(rows: rows, columns: columns) == packedByteCount(format: format, rows: rows, columns: columns))
+                #expect(
+                    format.packedByteCount(rows: rows, columns: columns) == packedByteCount(format: format, rows: rows, columns: columns))
             }
         }
         #expect(format.packedByteCount(rows: .max, columns: format.blockElements) == nil)

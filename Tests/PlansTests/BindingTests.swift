@@ -33,7 +33,9 @@ struct BindingTests {
         #expect(try Self.plan.binding(to: renamed).devices[DeviceID(1)] == DeviceID(19))
         // The profile has no key any more: its only GPU is the plan's only one.
         let anonymous = Self.inventory { inventory in
-            for index in inventory.devices.indices where inventory.devices[index].key.hasPrefix("pci") { inventory.devices[index].key = "gpu0" }
+            for index in inventory.devices.indices where inventory.devices[index].key.hasPrefix("pci") {
+                inventory.devices[index].key = "gpu0"
+            }
         }
         #expect(try Self.plan.binding(to: anonymous).devices[DeviceID(1)] == DeviceID(19))
         // The plan counts GPUs, the profile knows them: gpu1 is the second.
@@ -64,7 +66,9 @@ struct BindingTests {
             let index = inventory.devices.firstIndex { $0.key.hasPrefix("pci") }!
             inventory.devices[index].key = "pci:1"
             inventory.devices.append(inventory.devices[index])
-            (inventory.devices[inventory.devices.count - 1].id, inventory.devices[inventory.devices.count - 1].key) = (DeviceID(40), "pci:2")
+            (inventory.devices[inventory.devices.count - 1].id, inventory.devices[inventory.devices.count - 1].key) = (
+                DeviceID(40), "pci:2"
+            )
         }
         error = #expect(throws: BindingError.self) { try Self.plan.binding(to: two) }
         #expect(error?.message.contains("'pci:1'") == true && error?.message.contains("'pci:2'") == true, "\(String(describing: error))")

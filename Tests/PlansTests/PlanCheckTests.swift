@@ -27,7 +27,8 @@ struct PlanCheckTests {
     private static func stage(_ plan: inout Plan, _ change: (inout Stage) -> Void) { change(&plan.replicas[0].stages[0]) }
     private static func shards(_ plan: inout Plan, _ module: Module, _ change: (inout [Shard]) -> Void) {
         for stage in plan.replicas[0].stages.indices {
-            for index in plan.replicas[0].stages[stage].placements.indices where plan.replicas[0].stages[stage].placements[index].module == module {
+            for index in plan.replicas[0].stages[stage].placements.indices
+            where plan.replicas[0].stages[stage].placements[index].module == module {
                 change(&plan.replicas[0].stages[stage].placements[index].shards)
             }
         }
@@ -67,7 +68,9 @@ struct PlanCheckTests {
         Damage("stages swapped", "do not follow") { $0.replicas[0].stages.swapAt(0, 1) },
         Damage("no embedding", "the embedding belongs on the first stage") { stage(&$0) { $0.hasEmbedding = false } },
         Damage("output on the first", "the output matrix belongs on the last stage") { stage(&$0) { $0.hasOutput = true } },
-        Damage("module missing", "attention of layer 1 is missing") { stage(&$0) { $0.placements.removeAll { $0.module == .attention(layer: 1) } } },
+        Damage("module missing", "attention of layer 1 is missing") {
+            stage(&$0) { $0.placements.removeAll { $0.module == .attention(layer: 1) } }
+        },
         Damage("module twice", "is there twice, out of order") { stage(&$0) { $0.placements.append($0.placements[1]) } },
         Damage("shared missing", "the shared part of layer 3 is missing") {
             $0.replicas[0].stages[1].placements.removeAll { $0.module == .shared(layer: 3) }
@@ -114,7 +117,9 @@ struct PlanCheckTests {
             shards(&$0, .output) { $0[0].computers = [Computer(device: DeviceID(0))] }
         },
         Damage("nobody computes", "nobody computes from 1 token on") { shards(&$0, .output) { $0[0].computers = [] } },
-        Damage("nobody computes few tokens", "nobody computes from 1 token on") { shards(&$0, .output) { $0[0].computers[0].fromTokens = 2 } },
+        Damage("nobody computes few tokens", "nobody computes from 1 token on") {
+            shards(&$0, .output) { $0[0].computers[0].fromTokens = 2 }
+        },
         Damage("two compute", "two devices compute at 64 tokens") {
             shards(&$0, .attention(layer: 0)) { $0[1].computers.append(Computer(fromTokens: 64, device: DeviceID(0))) }
         },
@@ -124,7 +129,9 @@ struct PlanCheckTests {
         Damage("checkpoint in another format", "the checkpoint's own bytes in another format") {
             shards(&$0, .feedForward(layer: 0)) { $0[0].format = .q8_0 }
         },
-        Damage("GPU's layout for a CPU", "packed for GPUs and computed by a CPU") { shards(&$0, .attention(layer: 0)) { $0[1].layout = .gpu } },
+        Damage("GPU's layout for a CPU", "packed for GPUs and computed by a CPU") {
+            shards(&$0, .attention(layer: 0)) { $0[1].layout = .gpu }
+        },
     ]
 
     static let cache: [Damage] = [
@@ -198,8 +205,8 @@ struct PlanCheckTests {
         plan.replicas.append(plan.replicas[0])
         #expect(Self.weights(plan, in: SamplePlan.host) == needed + Self.cacheOnHost)
         // Another range of the same module is not there yet.
-        for index in plan.replicas[1].stages[0].placements.indices where plan.replicas[1].stages[0].placements[index].module == .feedForward(layer: 0)
-        {
+        for index in plan.replicas[1].stages[0].placements.indices
+        where plan.replicas[1].stages[0].placements[index].module == .feedForward(layer: 0) {
             plan.replicas[1].stages[0].placements[index].shards[1].home = SamplePlan.host
             plan.replicas[1].stages[0].placements[index].shards[0].range = 0..<256
             plan.replicas[1].stages[0].placements[index].shards[1].range = 256..<2048
@@ -210,7 +217,8 @@ struct PlanCheckTests {
 
     /// Keys, values and bounce buffers of one replica in host memory.
     private static let cacheOnHost: Double = {
-        let f16 = 2.0 * 4 * Double(KeyValueFormat.f16.blockBytes(headSize: 128)), q8 = 8 * Double(KeyValueFormat.q8.blockBytes(headSize: 128))
+        let f16 = 2.0 * 4 * Double(KeyValueFormat.f16.blockBytes(headSize: 128)),
+            q8 = 8 * Double(KeyValueFormat.q8.blockBytes(headSize: 128))
         return 4 * (f16 + q8) + Double(1 << 20)
     }()
 

@@ -58,7 +58,9 @@ struct PlanJSONTests {
     }
 
     @Test func otherVersionsAreAnsweredWithACommand() throws {
-        for (version, said) in [(JSON.integer(1), "format version 1"), (.integer(3), "format version 3"), (.integer(-1), "format version -1")] {
+        for (version, said) in [
+            (JSON.integer(1), "format version 1"), (.integer(3), "format version 3"), (.integer(-1), "format version -1"),
+        ] {
             let error = #expect(throws: FieldError.self) { try Self.read(Self.changed([.key("version")], to: version)) }
             #expect(error?.field == "version" && error?.message.contains(said) == true && error?.message.contains("motley plan") == true)
         }
@@ -89,14 +91,16 @@ struct PlanJSONTests {
         Fault([.key("devices"), .index(0), .key("id")], -1, "devices[0].id"),
         Fault([.key("devices"), .index(0), .key("memory")], 1e9, "devices[0].memory"),
         Fault([.key("memories"), .index(0), .key("capacity")], -1, "memories[0].capacity"),
-        Fault(replica + [.key("arithmetic")], "exact", "replicas[0].arithmetic"), Fault(replica + [.key("schedule")], nil, "replicas[0].schedule"),
+        Fault(replica + [.key("arithmetic")], "exact", "replicas[0].arithmetic"),
+        Fault(replica + [.key("schedule")], nil, "replicas[0].schedule"),
         Fault(replica + [.key("schedule"), .key("pools")], [], "replicas[0].schedule.pools"),
         Fault(replica + [.key("schedule"), .key("pools")], [2_147_483_647, 2], "replicas[0].schedule.pools"),
         Fault(replica + [.key("schedule"), .key("sequences")], 17, "replicas[0].schedule.sequences"),
         Fault(replica + [.key("schedule"), .key("decode_groups")], 9, "replicas[0].schedule.decode_groups"),
         Fault(replica + [.key("schedule"), .key("slice_tokens")], 1000, "replicas[0].schedule.slice_tokens"),
         Fault(
-            replica + [.key("schedule"), .key("slice_tables"), .index(0), .key("slices")], [50, 40], "replicas[0].schedule.slice_tables[0].slices"),
+            replica + [.key("schedule"), .key("slice_tables"), .index(0), .key("slices")], [50, 40],
+            "replicas[0].schedule.slice_tables[0].slices"),
         Fault(replica + [.key("boundaries"), .index(0), .key("payload")], ["more"], "replicas[0].boundaries[0].payload[0]"),
         Fault(replica + [.key("boundaries"), .index(0), .key("format")], "q8", "replicas[0].boundaries[0].format"),
         Fault(stage + [.key("layers")], [3, 2], "replicas[0].stages[0].layers[1]"),
@@ -127,7 +131,9 @@ struct PlanJSONTests {
         let stage = #"{"machine": 0, "layers": [0, 100000], "hidden_states": 0, "placements": [\#(entry)]}"#
         let whole = SamplePlan.plan.json
         let stages = JSON.array(Array(repeating: try JSON(parsing: stage), count: 11))
-        let error = #expect(throws: FieldError.self) { try Self.read(Self.change(whole, [.key("replicas"), .index(0), .key("stages")], stages)) }
+        let error = #expect(throws: FieldError.self) {
+            try Self.read(Self.change(whole, [.key("replicas"), .index(0), .key("stages")], stages))
+        }
         #expect(error?.message.contains("modules in all stages together") == true, "\(String(describing: error))")
     }
 }

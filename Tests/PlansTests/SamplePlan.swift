@@ -2,15 +2,16 @@ import Checkpoints
 import Models
 import Plans
 
-/// A valid plan with something of everything: two machines, a processor and two GPUs, weights in every kind of memory, two pools, experts, a layer
-/// whose halves are in two stages, and devices that change with the number of tokens.
+/// A valid plan with something of everything: two machines, a processor and two GPUs, weights in every kind of memory, two pools, experts,
+/// a layer whose halves are in two stages, and devices that change with the number of tokens.
 enum SamplePlan {
     /// Four layers, the last two with experts; 8 KV heads of 128, 2048 columns, 1024 words.
     static let shape: ModelShape = {
         var shape = BuiltInModels.gated(
             "sample", layers: 2, hidden: 1024, heads: 8, keyValueHeads: 8, ffn: 2048, vocabulary: 1024, context: 512)
         let experts = BuiltInModels.gated(
-            "sample", layers: 2, hidden: 1024, heads: 8, keyValueHeads: 8, ffn: 256, vocabulary: 1024, context: 512, experts: 4, expertsPerToken: 2)
+            "sample", layers: 2, hidden: 1024, heads: 8, keyValueHeads: 8, ffn: 256, vocabulary: 1024, context: 512, experts: 4,
+            expertsPerToken: 2)
         shape.runs += experts.runs
         return shape
     }()
@@ -36,7 +37,8 @@ enum SamplePlan {
     static let plan: Plan = {
         let both = [Computer(device: cpu), Computer(fromTokens: 64, device: gpu)]
         func whole(_ module: Module, _ units: Int, _ home: MemoryID, _ layout: WeightLayout, _ device: DeviceID) -> ModulePlacement {
-            ModulePlacement(module: module, shards: [Shard(range: 0..<units, home: home, layout: layout, computers: [Computer(device: device)])])
+            ModulePlacement(
+                module: module, shards: [Shard(range: 0..<units, home: home, layout: layout, computers: [Computer(device: device)])])
         }
         var placements = [whole(.embedding, 1024, host, .cpu, cpu)]
         for layer in 0..<2 {
@@ -80,7 +82,8 @@ enum SamplePlan {
             memories: inventory.memories,
             replicas: [
                 Replica(
-                    stages: [first, last], boundaries: [Boundary(sender: gpu, receiver: other, format: .f16)], schedule: schedule, arithmetic: .mixed)
+                    stages: [first, last], boundaries: [Boundary(sender: gpu, receiver: other, format: .f16)], schedule: schedule,
+                    arithmetic: .mixed)
             ],
             prediction: Prediction(
                 throughputTokensPerSecond: 12.5, prefillSeconds: ["gpu0 compute": 0.25], decodeSeconds: ["gpu0 compute": 0.125],

@@ -113,7 +113,9 @@ struct RecordingExecutor {
             while left > 0, scheduler.isIdle || Int.random(in: 0..<3, using: &random) == 0 {
                 left -= 1
                 // A small alphabet and a common beginning make shared prefixes likely.
-                let prompt = (0..<Int.random(in: 1...40, using: &random)).map { $0 < 12 ? Int32($0) : Int32.random(in: 0..<2, using: &random) }
+                let prompt = (0..<Int.random(in: 1...40, using: &random)).map {
+                    $0 < 12 ? Int32($0) : Int32.random(in: 0..<2, using: &random)
+                }
                 let count = Int.random(in: 1...20, using: &random)
                 // Every other request was begun elsewhere.
                 let known = RecordingExecutor.expected(prompt: prompt, count: max(0, Int.random(in: -count..<count, using: &random)))
@@ -130,7 +132,9 @@ struct RecordingExecutor {
             #expect(scheduler.step.entries.reduce(0) { $0 + $1.logits.count } <= schedule.stepLogits)
             #expect(Set(scheduler.step.entries.map(\.sequence)).count == scheduler.step.entries.count)
             #expect(scheduler.step.entries.allSatisfy { $0.sequence < schedule.sequences && $0.tokens.count <= schedule.sliceTokens })
-            for entry in scheduler.step.entries { #expect(Set(entry.blocks.map { Self.pool(of: $0, schedule) }).count == 1, "blocks of two pools") }
+            for entry in scheduler.step.entries {
+                #expect(Set(entry.blocks.map { Self.pool(of: $0, schedule) }).count == 1, "blocks of two pools")
+            }
             let rows = executor.run(scheduler.step)
             scheduler.complete()
             var row = 0
@@ -173,7 +177,8 @@ struct RecordingExecutor {
         // Tables cut at whole tiles: prompts of several of them.
         let isCut = seed % 2 == 0, longest = isCut ? 200 : 40
         let schedule = ReplicaSchedule(
-            blockTokens: blockTokens * (isCut ? 8 : 1), pools: Self.pools(blockTokens, &random), sequences: Int.random(in: 1...10, using: &random),
+            blockTokens: blockTokens * (isCut ? 8 : 1), pools: Self.pools(blockTokens, &random),
+            sequences: Int.random(in: 1...10, using: &random),
             stepTokens: Int.random(in: 4...longest, using: &random),
             sliceTables: isCut
                 ? [SliceTable(promptTokens: 64, slices: [32, 32]), SliceTable(promptTokens: 190, slices: [96, 32, 32, 30])] : [],

@@ -278,8 +278,8 @@ import Testing
         let prompts: [[Int32]] = [[1, 2], [3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 4, 5, 6, 7, 8, 9]]
         let ids = try zip(prompts, [2, 3, 7, 7]).map { try scheduler.submit(SequenceRequest(prompt: $0, maximumTokens: $1)) }
         try start(&scheduler)
-        // The first takes the small pool, where no block is left for the second's growth; the last would compute what the third computes, and
-        // waits to share it.
+        // The first takes the small pool, where no block is left for the second's growth; the last would compute what the third computes,
+        // and waits to share it.
         #expect(scheduler.step.entries.map(\.blocks) == [[0], [2, 3], [6, 7, 8]])
         scheduler.complete()
         scheduler.append(9, to: ids[0])

@@ -2,10 +2,11 @@ import Models
 public import Plans
 
 extension Problem {
-    /// What the cost model says of a plan from outside, which is bound to this hardware and checked first. What it was predicted on other hardware does
-    /// not count.
+    /// What the cost model says of a plan from outside, which is bound to this hardware and checked first. What it was predicted on other
+    /// hardware does not count.
     ///
-    /// - Throws: `FieldError` where it is not for this hardware or model or breaks a rule, `Planner.NothingFits` where a memory overflows.
+    /// - Throws: `FieldError` where it is not for this hardware or model or breaks a rule, `Planner.NothingFits` where a memory
+    ///   overflows.
     public func evaluate(given plan: Plan, name: String) throws -> Evaluation {
         if let refusal = plan.refusal(ofModel: shape.fingerprint) { throw FieldError(field: name, message: refusal) }
         let bound: Plan

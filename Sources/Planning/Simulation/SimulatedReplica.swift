@@ -5,8 +5,9 @@ import Scheduling
 
 /// A replica under the simulated clock: the engine's scheduler, and stages that serve its steps first in, first out.
 ///
-/// Nothing overtakes: a step that enters the first stage finds every stage and link free as soon as the step before it has left. So all its times are known
-/// when it starts, start(i, j) = max(end(i, j - 1) + transfer, end(i - 1, j)), and only its end and the first stage's are events.
+/// Nothing overtakes: a step that enters the first stage finds every stage and link free as soon as the step before it has left. So all its
+/// times are known when it starts, start(i, j) = max(end(i, j - 1) + transfer, end(i - 1, j)), and only its end and the first stage's are
+/// events.
 struct SimulatedReplica {
     struct StageState {
         /// Seconds at which the stage, and the link to the next one, are free.
@@ -61,7 +62,8 @@ struct SimulatedReplica {
         self.readyAt = readyAt
         let schedule = Self.bounded(plan.schedule)
         scheduler = Scheduler(schedule: schedule, describesSteps: false)
-        sharesPasses = model.block.microBatchCount > 1 && (model.stages.count == 1 || model.sharedBatches(groups: schedule.decodeGroups) > 1)
+        sharesPasses =
+            model.block.microBatchCount > 1 && (model.stages.count == 1 || model.sharedBatches(groups: schedule.decodeGroups) > 1)
         speed = ReplicaSpeed(model, workload: workload, mostSequences: schedule.sequences)
         decodeTimes = model.stages.map { DecodeTimes($0) }
         stages = model.stages.map { StageState(busy: Array(repeating: 0, count: $0.devices.count)) }
@@ -70,8 +72,10 @@ struct SimulatedReplica {
     /// Bounds the simulator's own memory: 268 million positions.
     static let maximumBlocks = 1 << 22
 
-    /// The plan's schedule; of absurdly many blocks so many as can be kept track of.
+    /// The plan's schedule, but that prompts have lengths and no tokens here, so that nothing is shared; of absurdly many blocks so many as
+    /// can be kept track of.
     private static func bounded(_ schedule: ReplicaSchedule) -> ReplicaSchedule {
+        let schedule = schedule.limited(sharesPrefixes: false)
         guard schedule.blockCount > maximumBlocks else { return schedule }
         return schedule.with(pools: schedule.pools.map { min($0, maximumBlocks / schedule.pools.count) })
     }
@@ -150,14 +154,16 @@ struct SimulatedReplica {
             if trace.isRecording { trace.add(replica: number, stage: index, step: steps, begin: begin, seconds: seconds, load) }
             guard index < model.boundaries.count else { break }
             // One message after another on the wire; during its latency the wire is free for the next.
-            let sent = max(stages[index].linkFree, end) + load.tokens * model.hiddenBytes(index) / model.boundaries[index].link.link.bytesPerSecond
+            let sent =
+                max(stages[index].linkFree, end) + load.tokens * model.hiddenBytes(index) / model.boundaries[index].link.link.bytesPerSecond
             stages[index].linkFree = sent
             arrival = sent + model.boundaries[index].link.link.latency
         }
         return Started(stages: stages.count, firstStageFree: stages[0].free, end: stages[stages.count - 1].free)
     }
 
-    /// What a decode step's time on a stage lies on, from memory where it was asked before: a stage's model is a large value, passed on only where it is needed.
+    /// What a decode step's time on a stage lies on, from memory where it was asked before: a stage's model is a large value, passed on
+    /// only where it is needed.
     private mutating func decodeLine(_ index: Int, _ load: StepLoad) -> DecodeTimes.Line? {
         guard let key = decodeTimes[index].key(load) else { return nil }
         if let known = decodeTimes[index].lines[key] { return known }

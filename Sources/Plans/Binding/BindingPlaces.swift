@@ -17,7 +17,9 @@ struct BindingPlaces {
             let candidates = there.indices.filter { there[$0] == key }
             guard candidates.count <= 1 else { throw failure("is \(quote(key)) twice", candidates) }
             guard let place = candidates.first else { continue }
-            guard taken.insert(place).inserted else { throw BindingError("the plan names \(what) \(quote(key)) of machine \(machine) twice") }
+            guard taken.insert(place).inserted else {
+                throw BindingError("the plan names \(what) \(quote(key)) of machine \(machine) twice")
+            }
             places[index] = place
         }
         for (index, key) in wanted.enumerated() where places[index] == nil {
@@ -27,7 +29,8 @@ struct BindingPlaces {
         let left = places.indices.filter { places[$0] == nil }, free = there.indices.filter { !taken.contains($0) }
         guard left.count <= free.count else {
             throw BindingError(
-                "the plan uses \(what) \(left.map { quote(wanted[$0]) }.joined(separator: ", ")) of machine \(machine), which is not there: plan again"
+                "the plan uses \(what) \(left.map { quote(wanted[$0]) }.joined(separator: ", ")) of machine \(machine), "
+                    + "which is not there: plan again"
             )
         }
         guard left.isEmpty || left.count == free.count else {

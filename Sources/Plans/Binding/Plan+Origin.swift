@@ -8,10 +8,11 @@ extension Plan {
         return "the plan was made for the checkpoint with fingerprint \(model.prefix(40)), this is \(given): plan again for this model"
     }
 
-    /// What to tell where the plan was made from another profile; nil: from this one, or from none. The plan can be used, its prediction cannot: the
-    /// caller predicts again.
+    /// What to tell where the plan was made from another profile; nil: from this one, or from none. The plan can be used, its prediction
+    /// cannot: the caller predicts again.
     public func warning(ofProfile fingerprint: String) -> String? {
         guard !profile.isEmpty, profile != fingerprint else { return nil }
-        return "the plan was made from another profile (\(profile.prefix(40)), this is \(fingerprint.prefix(40))): its prediction is made anew"
+        return
+            "the plan was made from another profile (\(profile.prefix(40)), this is \(fingerprint.prefix(40))): its prediction is made anew"
     }
 }

@@ -18,9 +18,9 @@ public struct BindingError: Error, Sendable, Equatable, CustomStringConvertible 
 extension Plan {
     /// Finds the plan's machines, devices and memories among what there is.
     ///
-    /// Machines are found by name; one machine is the same as the only one there is, whatever it is called. Within a machine devices are found by kind
-    /// and key; `gpu1` is the second GPU where no device has that key; what is left is taken in order where as many are left on both sides. A GPU's memory
-    /// is found with its device, others by key and order alike.
+    /// Machines are found by name; one machine is the same as the only one there is, whatever it is called. Within a machine devices are
+    /// found by kind and key; `gpu1` is the second GPU where no device has that key; what is left is taken in order where as many are left
+    /// on both sides. A GPU's memory is found with its device, others by key and order alike.
     ///
     /// - Throws: `BindingError` where something is not there, or where several could be meant; it names them.
     public func binding(to inventory: Inventory) throws(BindingError) -> PlanBinding {
@@ -32,7 +32,8 @@ extension Plan {
                 let wanted = devices.filter { $0.machine == machine.id && $0.kind == kind }
                 let there = inventory.devices.filter { $0.machine == target && $0.kind == kind }
                 let found = try BindingPlaces(
-                    what: "\(kind.rawValue == "cpu" ? "processor" : "GPU")", machine: machine.name, prefix: kind.rawValue, wanted: wanted.map(\.key),
+                    what: "\(kind.rawValue == "cpu" ? "processor" : "GPU")", machine: machine.name, prefix: kind.rawValue,
+                    wanted: wanted.map(\.key),
                     there: there.map(\.key), names: there.map(\.name)
                 ).found()
                 for (device, place) in zip(wanted, found) { binding.devices[device.id] = there[place].id }
@@ -51,7 +52,8 @@ extension Plan {
                 let taken = Set(binding.memories.values)
                 let there = inventory.memories.filter { $0.machine == target && $0.kind == kind && !taken.contains($0.id) }
                 let found = try BindingPlaces(
-                    what: "\(kind.rawValue) memory", machine: machine.name, prefix: kind.rawValue, wanted: wanted.map(\.key), there: there.map(\.key),
+                    what: "\(kind.rawValue) memory", machine: machine.name, prefix: kind.rawValue, wanted: wanted.map(\.key),
+                    there: there.map(\.key),
                     names: there.map(\.name)
                 ).found()
                 for (memory, place) in zip(wanted, found) { binding.memories[memory.id] = there[place].id }
@@ -79,7 +81,9 @@ extension Plan {
                         ? "the plan uses machine \(machine.name); there are \(names): plan again for these machines"
                         : "\(candidates.count) machines are called \(machine.name), as the plan's is: give them names of their own")
             }
-            guard result.updateValue(candidates[0].id, forKey: machine.id) == nil, result.values.count(where: { $0 == candidates[0].id }) == 1 else {
+            guard result.updateValue(candidates[0].id, forKey: machine.id) == nil,
+                result.values.count(where: { $0 == candidates[0].id }) == 1
+            else {
                 throw BindingError("the plan has two machines called \(machine.name)")
             }
         }

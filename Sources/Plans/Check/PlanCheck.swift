@@ -3,8 +3,8 @@ public import Models
 
 /// Whether a plan keeps every invariant of version 2 (docs/formats.md, Plans), for a model's shape and what there is.
 ///
-/// Independent of the searches: it reads nothing but the plan, the shape and the inventory, and adds up bytes by itself. Whoever reads a plan or is
-/// given one asks it before anything else; what it accepts can be run without another look at ranges, ids or sizes.
+/// Independent of the searches: it reads nothing but the plan, the shape and the inventory, and adds up bytes by itself. Whoever reads a
+/// plan or is given one asks it before anything else; what it accepts can be run without another look at ranges, ids or sizes.
 public enum PlanCheck {
     /// What is wrong, in words; empty: nothing. At most 100 of it.
     ///
@@ -75,7 +75,9 @@ struct PlanChecker {
         if listedMachines.count != plan.machines.count { add("a machine is listed twice") }
         if listedDevices.count != plan.devices.count { add("a device is listed twice") }
         if listedMemories.count != plan.memories.count { add("a memory is listed twice") }
-        for machine in plan.machines where !machines.contains(machine.id) { add("machine \(machine.id.rawValue) (\(machine.name)) does not exist") }
+        for machine in plan.machines where !machines.contains(machine.id) {
+            add("machine \(machine.id.rawValue) (\(machine.name)) does not exist")
+        }
         for device in plan.devices {
             guard let real = devices[device.id] else {
                 add("device \(device.id.rawValue) (\(device.key)) does not exist or may not be used")

@@ -10,7 +10,8 @@ struct WeightPlace: Hashable {
 }
 
 extension PlanChecker {
-    /// A shard's bytes, but for what its memory holds already: of another replica, or of the embedding where the output matrix is tied to it.
+    /// A shard's bytes, but for what its memory holds already: of another replica, or of the embedding where the output matrix is tied to
+    /// it.
     mutating func countWeights(_ shard: Shard, of module: Module) {
         // A tied output matrix is the table's rows.
         let isTable = module == .output && shape.tied

@@ -57,7 +57,8 @@ extension PlanChecker {
             check(share.computers, of: stage, "\(name): keys and values")
             memory(share.memory, of: stage, name)
             if share.heads.isEmpty || share.heads.lowerBound < 0 { add("\(name): keys and values of heads \(share.heads)") }
-            guard share.layers.lowerBound >= attending.lowerBound, share.layers.upperBound <= attending.upperBound, !share.layers.isEmpty else {
+            guard share.layers.lowerBound >= attending.lowerBound, share.layers.upperBound <= attending.upperBound, !share.layers.isEmpty
+            else {
                 add("\(name): keys and values of layers \(share.layers); attention is here of \(attending)")
                 continue
             }
@@ -85,7 +86,8 @@ extension PlanChecker {
 
     // MARK: Streams
 
-    /// One stream for each device that multiplies weights which are not in its memory, and bounce buffers for what comes from disk to a GPU.
+    /// One stream for each device that multiplies weights which are not in its memory, and bounce buffers for what comes from disk to a
+    /// GPU.
     private mutating func checkStreams(_ stage: Stage, _ name: String) {
         var streaming: Set<DeviceID> = [], fromDisk: Set<DeviceID> = []
         for placement in stage.placements where placement.module != .embedding {
@@ -105,12 +107,15 @@ extension PlanChecker {
             guard let device = device(stream.device, of: stage, name) else { continue }
             guard stream.slots >= WeightStream.leastSlots, stream.window >= stream.slots, stream.bounce >= 0 else {
                 add(
-                    "\(name): device \(id) has a window of \(stream.window) bytes in \(stream.slots) slabs; expected \(WeightStream.leastSlots) or more"
+                    "\(name): device \(id) has a window of \(stream.window) bytes in \(stream.slots) slabs; "
+                        + "expected \(WeightStream.leastSlots) slabs or more, of a byte or more"
                 )
                 continue
             }
             if fromDisk.contains(stream.device) {
-                if stream.bounce < stream.slabBytes { add("\(name): device \(id) reads from disk through \(stream.bounce) bytes, less than a slab") }
+                if stream.bounce < stream.slabBytes {
+                    add("\(name): device \(id) reads from disk through \(stream.bounce) bytes, less than a slab")
+                }
             } else if stream.bounce > 0 {
                 add("\(name): device \(id) has \(stream.bounce) bytes on the way from disk and reads nothing from there")
             }

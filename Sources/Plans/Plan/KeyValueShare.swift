@@ -1,7 +1,7 @@
 /// Which KV heads of which layers live in which memory, for the sequences of one pool, and who attends to them.
 ///
-/// For every attention layer of a stage and every pool the heads of its shares cover the layer's KV heads exactly once. A share has room for
-/// `ReplicaSchedule.pools[pool]` blocks. Attention runs on the computer; the blocks live in `memory`.
+/// For every attention layer of a stage and every pool the heads of its shares cover the layer's KV heads exactly once. A share has room
+/// for `ReplicaSchedule.pools[pool]` blocks. Attention runs on the computer; the blocks live in `memory`.
 public struct KeyValueShare: Sendable, Equatable {
     /// Attention layers of the stage, by their number in the model.
     public var layers: Range<Int>

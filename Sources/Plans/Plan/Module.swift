@@ -4,7 +4,8 @@ public enum Module: Sendable, Equatable, Hashable {
     case embedding
     /// Unit: KV-head groups of the layer (a KV head with its query heads and its part of the output matrix).
     case attention(layer: Int)
-    /// Router and shared experts of a mixture of experts: one unit, undivided, in the stage of the layer's feed-forward; absent for dense layers.
+    /// Router and shared experts of a mixture of experts: one unit, undivided, in the stage of the layer's feed-forward; absent for dense
+    /// layers.
     case shared(layer: Int)
     /// Unit: FFN columns (rows of gate and up, columns of down), or experts where there are experts.
     case feedForward(layer: Int)

@@ -1,8 +1,8 @@
-/// Where every weight, every block of keys and values and every multiplication goes, and in which order. Plain data: the planner writes it, the
-/// executor obeys it. docs/formats.md describes its JSON form.
+/// Where every weight, every block of keys and values and every multiplication goes, and in which order. Plain data: the planner writes it,
+/// the executor obeys it. docs/formats.md describes its JSON form.
 ///
-/// What always holds is checked by `PlanCheck`: in every replica the stages cover all modules of all layers once and in order, each module's
-/// shards and each layer's keys and values are covered exactly once, everything named is listed and exists, and everything fits.
+/// What always holds is checked by `PlanCheck`: in every replica the stages cover all modules of all layers once and in order, each
+/// module's shards and each layer's keys and values are covered exactly once, everything named is listed and exists, and everything fits.
 public struct Plan: Sendable, Equatable {
     /// Version of this format; readers refuse others.
     public static let currentVersion = 2

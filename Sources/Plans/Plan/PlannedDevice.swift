@@ -8,8 +8,8 @@ public struct PlannedDevice: Sendable, Equatable {
     public var id: DeviceID
     public var machine: MachineID
     public var kind: Kind
-    /// Identity inside its machine: `cpu0` for the processor; for GPUs `pci:0000:65:00.0` or `uuid:...` where the profile knows it, else `gpu0` by
-    /// order. Plans are bound to a machine's devices by it (`Plan.binding`).
+    /// Identity inside its machine: `cpu0` for the processor; for GPUs `pci:0000:65:00.0` or `uuid:...` where the profile knows it, else
+    /// `gpu0` by order. Plans are bound to a machine's devices by it (`Plan.binding`).
     public var key: String
     /// For people, for example `gpu1 (RTX 3090)`; never an identity.
     public var name: String

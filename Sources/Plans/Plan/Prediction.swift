@@ -25,7 +25,8 @@ public struct Prediction: Sendable, Equatable {
 
     public init(
         throughputTokensPerSecond: Double? = nil, timeToFirstTokenSeconds: Double? = nil, timePerOutputTokenSeconds: Double? = nil,
-        sloAttainment: Double? = nil, prefillSeconds: [String: Double] = [:], decodeSeconds: [String: Double] = [:], memory: [MemoryUse] = []
+        sloAttainment: Double? = nil, prefillSeconds: [String: Double] = [:], decodeSeconds: [String: Double] = [:],
+        memory: [MemoryUse] = []
     ) {
         self.throughputTokensPerSecond = throughputTokensPerSecond
         self.timeToFirstTokenSeconds = timeToFirstTokenSeconds

@@ -19,7 +19,8 @@ extension Stage {
         return found
     }
 
-    /// The modules that its placements must be, in order: those of its range of modules (`modules`), with the model's ends where it has them.
+    /// The modules that its placements must be, in order: those of its range of modules (`modules`), with the model's ends where it has
+    /// them.
     func expectedModules(_ shape: ModelShape) -> [Module] {
         var expected: [Module] = hasEmbedding ? [.embedding] : []
         let modules = modules

@@ -1,9 +1,9 @@
 /// Consecutive layers on one machine, shared by one or more of its devices. The first may lack its attention and the last its feed-forward
 /// (`Stage+Modules.swift`).
 ///
-/// The *lead* of a module at n tokens is the device that computes its first shard (the one with the lowest range) at n tokens. The lead has the
-/// residual stream while the module runs, adds the parts of the other devices and the bias. Each computing device norms its own copy of the
-/// residual, so that all of them hold the module's norm weights.
+/// The *lead* of a module at n tokens is the device that computes its first shard (the one with the lowest range) at n tokens. The lead has
+/// the residual stream while the module runs, adds the parts of the other devices and the bias. Each computing device norms its own copy of
+/// the residual, so that all of them hold the module's norm weights.
 public struct Stage: Sendable, Equatable {
     public var machine: MachineID
     /// First layer and one past the last.
@@ -20,7 +20,8 @@ public struct Stage: Sendable, Equatable {
     public var streams: [WeightStream]
 
     public init(
-        machine: MachineID, layers: Range<Int>, hasEmbedding: Bool, hasOutput: Bool, placements: [ModulePlacement], keyValue: [KeyValueShare],
+        machine: MachineID, layers: Range<Int>, hasEmbedding: Bool, hasOutput: Bool, placements: [ModulePlacement],
+        keyValue: [KeyValueShare],
         hiddenStates: MemoryID, streams: [WeightStream] = []
     ) {
         self.machine = machine

@@ -2,8 +2,8 @@
 public enum WeightLayout: String, Sendable, CaseIterable {
     /// The bytes of the checkpoint's own file, on disk; packed on the way.
     case checkpoint
-    /// Packed for CPU kernels, in memory or in a store of shards on disk. Also a shard that a CPU computes below some number of tokens and a GPU
-    /// above: it is repacked on its way to the GPU.
+    /// Packed for CPU kernels, in memory or in a store of shards on disk. Also a shard that a CPU computes below some number of tokens and
+    /// a GPU above: it is repacked on its way to the GPU.
     case cpu
     /// Packed for GPU kernels, in memory or in a store of shards on disk.
     case gpu

@@ -1,7 +1,8 @@
 /// The staging memory through which a device multiplies weights that are not in its own memory.
 ///
-/// The window is a ring of `slots` slabs of `slabBytes`. It is filled in program order: shards in the order in which the stage uses them. A shard
-/// larger than a slab comes in chunks of a slab, one after another. Embedding rows are looked up where they are and pass through no stream.
+/// The window is a ring of `slots` slabs of `slabBytes`. It is filled in program order: shards in the order in which the stage uses them. A
+/// shard larger than a slab comes in chunks of a slab, one after another. Embedding rows are looked up where they are and pass through no
+/// stream.
 public struct WeightStream: Sendable, Equatable {
     /// At least so many slabs: one is multiplied with, one is ready, one is being filled.
     public static let leastSlots = 3

@@ -4,8 +4,10 @@ public import JSON
 extension Plan {
     public var json: JSON {
         var fields: [JSONObject.Element] = [
-            ("version", .integer(version)), ("model", .string(model)), ("profile", .string(profile)), ("machines", .array(machines.map(\.json))),
-            ("devices", .array(devices.map(\.json))), ("memories", .array(memories.map(\.json))), ("replicas", .array(replicas.map(\.json))),
+            ("version", .integer(version)), ("model", .string(model)), ("profile", .string(profile)),
+            ("machines", .array(machines.map(\.json))),
+            ("devices", .array(devices.map(\.json))), ("memories", .array(memories.map(\.json))),
+            ("replicas", .array(replicas.map(\.json))),
         ]
         if let prediction { fields.append(("prediction", prediction.json(memories: memories))) }
         return .object(JSONObject(fields))

@@ -8,11 +8,17 @@ extension Plan {
         try Self.checkVersion(field)
         let field = try field.object(keys: ["version", "model", "profile", "machines", "devices", "memories", "replicas", "prediction"])
         var machines: [PlannedMachine] = []
-        for entry in try field.required("machines", expected: "an array of machines").array() { machines.append(try PlannedMachine(reading: entry)) }
+        for entry in try field.required("machines", expected: "an array of machines").array() {
+            machines.append(try PlannedMachine(reading: entry))
+        }
         var devices: [PlannedDevice] = []
-        for entry in try field.required("devices", expected: "an array of devices").array() { devices.append(try PlannedDevice(reading: entry)) }
+        for entry in try field.required("devices", expected: "an array of devices").array() {
+            devices.append(try PlannedDevice(reading: entry))
+        }
         var memories: [PlannedMemory] = []
-        for entry in try field.required("memories", expected: "an array of memories").array() { memories.append(try PlannedMemory(reading: entry)) }
+        for entry in try field.required("memories", expected: "an array of memories").array() {
+            memories.append(try PlannedMemory(reading: entry))
+        }
         var replicas: [Replica] = []
         var budget = PlanLimits.placements
         for entry in try field.required("replicas", expected: "an array of replicas").array(limit: PlanLimits.replicas) {
@@ -28,7 +34,9 @@ extension Plan {
     private static func checkVersion(_ field: FieldReader) throws(FieldError) {
         guard field.value.object != nil else { throw field.failure("expected a plan: an object with version \(currentVersion)") }
         let version = try field.required("version", expected: "\(currentVersion)")
-        guard let number = version.value.int else { throw version.failure("expected a whole number; this program reads version \(currentVersion)") }
+        guard let number = version.value.int else {
+            throw version.failure("expected a whole number; this program reads version \(currentVersion)")
+        }
         guard number == currentVersion else {
             throw version.failure(
                 "the plan is of format version \(number), this program reads version \(currentVersion); plan again: "
@@ -46,7 +54,8 @@ enum PlanLimits {
     static let stages = 10_000
     static let layers = 100_000
     static let shards = 10_000
-    /// Modules, and layers of keys and values, of all stages together: layers placed alike are one entry of the file, but each its own in memory.
+    /// Modules, and layers of keys and values, of all stages together: layers placed alike are one entry of the file, but each its own in
+    /// memory.
     static let placements = 1_000_000
     static let keyValueShares = 100_000
     static let streams = 1024
@@ -96,7 +105,8 @@ extension PlannedDevice {
         let field = try field.object(keys: ["id", "machine", "kind", "key", "name", "memory", "threads"])
         let key = try field.required("key", expected: "the device's key, for example gpu0").string()
         self.init(
-            id: DeviceID(try field.id("id")), machine: MachineID(try field.id("machine")), kind: try field.choice("kind", of: Kind.self), key: key,
+            id: DeviceID(try field.id("id")), machine: MachineID(try field.id("machine")), kind: try field.choice("kind", of: Kind.self),
+            key: key,
             name: try field.optional("name")?.string() ?? key, memory: MemoryID(try field.id("memory")),
             threads: try field.optional("threads")?.integer(in: 1...65536))
     }
@@ -107,7 +117,8 @@ extension PlannedMemory {
         let field = try field.object(keys: ["id", "machine", "kind", "key", "name", "capacity"])
         let key = try field.required("key", expected: "the memory's key, for example host").string()
         self.init(
-            id: MemoryID(try field.id("id")), machine: MachineID(try field.id("machine")), kind: try field.choice("kind", of: Kind.self), key: key,
+            id: MemoryID(try field.id("id")), machine: MachineID(try field.id("machine")), kind: try field.choice("kind", of: Kind.self),
+            key: key,
             name: try field.optional("name")?.string() ?? key, capacity: try field.optional("capacity")?.integer(in: 0...Int.max))
     }
 }
@@ -122,7 +133,9 @@ extension Replica {
             stages.append(try Stage(reading: entry, budget: &budget))
         }
         var boundaries: [Boundary] = []
-        for entry in try field.optional("boundaries")?.array(limit: PlanLimits.stages) ?? [] { boundaries.append(try Boundary(reading: entry)) }
+        for entry in try field.optional("boundaries")?.array(limit: PlanLimits.stages) ?? [] {
+            boundaries.append(try Boundary(reading: entry))
+        }
         self.init(stages: stages, boundaries: boundaries, schedule: schedule, arithmetic: arithmetic)
     }
 }

@@ -3,7 +3,8 @@ import JSON
 extension Prediction {
     init(reading field: FieldReader) throws(FieldError) {
         let field = try field.object(keys: [
-            "throughput_tokens_per_second", "time_to_first_token_seconds", "time_per_output_token_seconds", "slo_attainment", "prefill_seconds",
+            "throughput_tokens_per_second", "time_to_first_token_seconds", "time_per_output_token_seconds", "slo_attainment",
+            "prefill_seconds",
             "decode_seconds", "memory",
         ])
         let range = 0...Double.greatestFiniteMagnitude
@@ -19,7 +20,8 @@ extension Prediction {
             let entry = try entry.object(keys: ["place", "memory", "bytes", "capacity"])
             memory.append(
                 MemoryUse(
-                    memory: MemoryID(try entry.id("memory")), bytes: try entry.required("bytes", expected: "bytes").integer(in: 0...Int.max),
+                    memory: MemoryID(try entry.id("memory")),
+                    bytes: try entry.required("bytes", expected: "bytes").integer(in: 0...Int.max),
                     capacity: try entry.optional("capacity")?.integer(in: 0...Int.max)))
         }
         self.init(

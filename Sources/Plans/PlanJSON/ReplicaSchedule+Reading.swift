@@ -4,7 +4,8 @@ extension ReplicaSchedule {
     /// Reads what `json` writes; figures that the schedule's invariant does not allow together are errors.
     init(reading field: FieldReader) throws(FieldError) {
         let field = try field.object(keys: [
-            "block_tokens", "pools", "sequences", "step_tokens", "step_logits", "step_prompts", "slice_tokens", "slice_tables", "steps_in_flight",
+            "block_tokens", "pools", "sequences", "step_tokens", "step_logits", "step_prompts", "slice_tokens", "slice_tables",
+            "steps_in_flight",
             "decode_groups", "admits_in_blocks", "shares_prefixes", "block",
         ])
         let poolsField = try field.required("pools", expected: "KV blocks by pool")

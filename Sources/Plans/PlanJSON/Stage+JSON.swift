@@ -5,7 +5,8 @@ extension Stage {
     var json: JSON {
         [
             "machine": .integer(machine.rawValue), "layers": layers.json, "embedding": .bool(hasEmbedding), "output": .bool(hasOutput),
-            "hidden_states": .integer(hiddenStates.rawValue), "streams": .array(streams.map(\.json)), "placements": .array(placementEntries),
+            "hidden_states": .integer(hiddenStates.rawValue), "streams": .array(streams.map(\.json)),
+            "placements": .array(placementEntries),
             "key_values": .array(keyValue.map(\.json)),
         ]
     }

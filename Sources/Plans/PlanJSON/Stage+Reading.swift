@@ -25,7 +25,9 @@ extension Stage {
             shares.append(share)
         }
         var streams: [WeightStream] = []
-        for entry in try field.optional("streams")?.array(limit: PlanLimits.streams) ?? [] { streams.append(try WeightStream(reading: entry)) }
+        for entry in try field.optional("streams")?.array(limit: PlanLimits.streams) ?? [] {
+            streams.append(try WeightStream(reading: entry))
+        }
         self.init(
             machine: MachineID(try field.id("machine")), layers: layers, hasEmbedding: try field.optional("embedding")?.bool() ?? false,
             hasOutput: try field.optional("output")?.bool() ?? false, placements: placements, keyValue: shares,
@@ -37,7 +39,8 @@ extension FieldReader {
     /// Checks that layers are the stage's, and that there are not too many of them in all entries together.
     fileprivate func take(_ range: Range<Int>, of layers: Range<Int>, budget: inout Int) throws(FieldError) {
         guard range.lowerBound >= layers.lowerBound, range.upperBound <= layers.upperBound else {
-            throw failure("layers \(range.lowerBound) to \(range.upperBound) are not within the stage's \(layers.lowerBound) to \(layers.upperBound)")
+            throw failure(
+                "layers \(range.lowerBound) to \(range.upperBound) are not within the stage's \(layers.lowerBound) to \(layers.upperBound)")
         }
         budget -= range.count
         guard budget >= 0 else { throw failure("more than \(PlanLimits.placements) modules in all stages together") }

@@ -21,8 +21,8 @@ extension [SliceTable] {
 
     /// The first position after `start` at which a prompt of `count` tokens is cut by its table; its end where no table says otherwise.
     ///
-    /// A table's cuts are scaled to the prompt and rounded to whole tiles. O(slices), allocates nothing. Everything that cuts prompts asks this
-    /// function: the scheduler (`ReplicaSchedule.cut`) and the cost model.
+    /// A table's cuts are scaled to the prompt and rounded to whole tiles. O(slices), allocates nothing. Everything that cuts prompts asks
+    /// this function: the scheduler (`ReplicaSchedule.cut`) and the cost model.
     public func cut(after start: Int, ofPrompt count: Int) -> Int {
         guard let table = table(for: count) else { return count }
         let tile = ReplicaSchedule.tileTokens
