@@ -25,7 +25,8 @@ func tests(_ name: String, _ imports: [Target.Dependency], exclude: [String] = [
 let package = Package(
     name: "motley",
     products: [.executable(name: "motley", targets: ["motley"])],
-    // Parts with needs of their own are traits, all on by default; `--disable-default-traits` builds with Swift alone, our own code in their place.
+    // Parts with needs of their own are traits, all on by default; `--disable-default-traits` builds with Swift alone, our own code in
+    // their place.
     traits: [
         .default(enabledTraits: ["CBC"]),
         .trait(name: "CBC", description: "The planner's linear programs are confirmed by CBC (Debian: coinor-libcbc-dev)."),
@@ -52,14 +53,16 @@ let package = Package(
         .executableTarget(
             name: "motley",
             dependencies: [
-                "Engine", "Runtime", "Planning", "Profiling", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text", "JSON",
+                "Engine", "Runtime", "Planning", "Profiling", "Scheduling", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "Text",
+                "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "motley-fuzz",
             dependencies: [
-                "Planning", "Plans", "Models", "Checkpoints", "Text", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Planning", "Plans", "Models", "Checkpoints", "Text", "JSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         tests("JSON", ["JSON"]),
@@ -75,7 +78,8 @@ let package = Package(
         tests("Motley", ["motley", "JSON"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests(
-            "Engine", ["CAllocationCounter", "Engine", "Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+            "Engine",
+            ["CAllocationCounter", "Engine", "Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
     ],
     cLanguageStandard: .c17
 )

@@ -38,7 +38,8 @@ extension Checkpoint {
     /// The first part's metadata is the model's.
     convenience init(path: String, parts: [GGUFFile]) throws(CheckpointError) {
         try self.init(
-            path: path, metadata: .gguf(parts.first?.metadata ?? GGUFMetadata(file: path)), files: parts.map(\.file), headers: parts.map(\.header),
+            path: path, metadata: .gguf(parts.first?.metadata ?? GGUFMetadata(file: path)), files: parts.map(\.file),
+            headers: parts.map(\.header),
             tensors: parts.flatMap(\.tensors))
     }
 }

@@ -39,14 +39,17 @@ extension Checkpoint {
         var placed: [Int: Set<String>] = [:]
         for (tensor, value) in map {
             let subject = "tensor " + CheckpointError.quote(tensor)
-            guard let name = value.string else { throw fault(subject, "is mapped to \(value.serialized().prefix(40)), not to a file's name") }
+            guard let name = value.string else {
+                throw fault(subject, "is mapped to \(value.serialized().prefix(40)), not to a file's name")
+            }
             // A plain name: an index must not reach outside its directory.
             guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), name != ".." else {
                 throw fault(subject, "is in file \(CheckpointError.quote(name)), which is not a plain file name")
             }
             if numbers[name] == nil {
                 numbers[name] = parts.count
-                parts.append(try SafetensorsFile(file: try MappedFile(path: HuggingFaceFiles.path(name, in: directory)), fileIndex: parts.count))
+                parts.append(
+                    try SafetensorsFile(file: try MappedFile(path: HuggingFaceFiles.path(name, in: directory)), fileIndex: parts.count))
             }
             placed[numbers[name] ?? 0, default: []].insert(tensor)
         }

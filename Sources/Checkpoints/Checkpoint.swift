@@ -1,4 +1,5 @@
-/// A model's files, opened and checked: tensors by name, and what came with them. GGUF files and Hugging Face directories look the same from here.
+/// A model's files, opened and checked: tensors by name, and what came with them. GGUF files and Hugging Face directories look the same
+/// from here.
 ///
 /// Tensor data stays mapped in its files for as long as the checkpoint lives; pointers from `bytes(of:)` are valid as long.
 public final class Checkpoint: Sendable {

@@ -19,7 +19,9 @@ public struct GGUFArray: Sendable {
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: file.bytes[range]) }
 
     /// Visits each string's bytes in order, without checking that they are UTF-8; nothing where the elements are not strings.
-    public func forEachString<Failure: Error>(_ body: (_ index: Int, _ bytes: UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
+    public func forEachString<Failure: Error>(_ body: (_ index: Int, _ bytes: UnsafeRawBufferPointer) throws(Failure) -> Void)
+        throws(Failure)
+    {
         guard elementType == .string else { return }
         var reader = ByteReader(bytes)
         for index in 0..<count {
@@ -104,7 +106,9 @@ extension GGUFArray {
     }
 
     private init(elementType: GGUFValueType, count: Int, contents: [UInt8]) {
-        self.init(elementType: elementType, count: count, file: MappedFile(contents: contents, name: "an array in memory"), range: 0..<contents.count)
+        self.init(
+            elementType: elementType, count: count, file: MappedFile(contents: contents, name: "an array in memory"),
+            range: 0..<contents.count)
     }
 }
 

@@ -55,6 +55,7 @@ public struct GGUFMetadata: Sendable {
             case .some(let value): "\(value.type)"
             case nil: "nothing"
             }
-        return CheckpointError(.malformed, file: file, subject: "key " + CheckpointError.quote(key), fault: "expected \(expected), found \(found)")
+        return CheckpointError(
+            .malformed, file: file, subject: "key " + CheckpointError.quote(key), fault: "expected \(expected), found \(found)")
     }
 }

@@ -26,7 +26,8 @@ extension GGUFParser {
         }
         let start = dataStart + offset
         return TensorEntry(
-            name: tensor.name, shape: tensor.shape, format: format, formatName: GGMLType.name(tensor.type), file: fileIndex, bytes: start..<end)
+            name: tensor.name, shape: tensor.shape, format: format, formatName: GGMLType.name(tensor.type), file: fileIndex,
+            bytes: start..<end)
     }
 
     /// nil where the type's size is not known.

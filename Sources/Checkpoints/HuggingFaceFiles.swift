@@ -10,7 +10,8 @@ public struct HuggingFaceFiles: Sendable {
     public var specialTokensMap: JSON?
     /// `tokenizer.json`, not parsed.
     public var tokenizerFile: MappedFile?
-    /// `chat_template.jinja` or `chat_template.json`; templates may also be in the tokenizer's configuration: see `Checkpoint.chatTemplates()`.
+    /// `chat_template.jinja` or `chat_template.json`; templates may also be in the tokenizer's configuration: see
+    /// `Checkpoint.chatTemplates()`.
     var chatTemplateFile: MappedFile?
     var configFile: MappedFile?
 
@@ -37,7 +38,9 @@ public struct HuggingFaceFiles: Sendable {
     /// Whether the directory holds none of the files.
     var isEmpty: Bool { configFile == nil && tokenizerFile == nil && tokenizerConfig == nil && chatTemplateFile == nil }
 
-    static func path(_ name: String, in directory: String) -> String { directory.hasSuffix("/") ? directory + name : directory + "/" + name }
+    static func path(_ name: String, in directory: String) -> String {
+        directory.hasSuffix("/") ? directory + name : directory + "/" + name
+    }
 
     /// nil where there is no such file.
     static func file(_ name: String, in directory: String) throws(CheckpointError) -> MappedFile? {

@@ -8,8 +8,8 @@
 
 /// The bytes of one file, mapped read-only for as long as the object lives.
 ///
-/// Opening reads nothing; pages arrive as they are touched. The bytes never change through this object, so it may be shared between threads.
-/// A file that another process shrinks while it is mapped cannot be guarded against: see docs/formats.md.
+/// Opening reads nothing; pages arrive as they are touched. The bytes never change through this object, so it may be shared between
+/// threads. A file that another process shrinks while it is mapped cannot be guarded against: see docs/formats.md.
 public final class MappedFile: @unchecked Sendable {
     private enum Ownership {
         case mapping
@@ -31,7 +31,9 @@ public final class MappedFile: @unchecked Sendable {
         guard descriptor >= 0 else { throw CheckpointError(.unreadable, file: path, fault: "cannot be opened: " + Self.systemError()) }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw CheckpointError(.unreadable, file: path, fault: "has no status: " + Self.systemError()) }
+        guard fstat(descriptor, &status) == 0 else {
+            throw CheckpointError(.unreadable, file: path, fault: "has no status: " + Self.systemError())
+        }
         guard status.st_mode & S_IFMT == S_IFREG else { throw CheckpointError(.unreadable, file: path, fault: "is not a regular file") }
         let size = Int(status.st_size)
         self.path = path

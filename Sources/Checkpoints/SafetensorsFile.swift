@@ -27,7 +27,9 @@ public struct SafetensorsFile: Sendable {
         } catch {
             throw CheckpointError(.malformed, file: file.path, subject: "header", fault: error.description)
         }
-        guard let members = json.object else { throw CheckpointError(.malformed, file: file.path, subject: "header", fault: "is not a JSON object") }
+        guard let members = json.object else {
+            throw CheckpointError(.malformed, file: file.path, subject: "header", fault: "is not a JSON object")
+        }
         if let notes = json["__metadata__"], notes.object?.values.allSatisfy({ $0.string != nil }) != true {
             throw CheckpointError(.malformed, file: file.path, subject: "key '__metadata__'", fault: "is not an object of strings")
         }
@@ -53,13 +55,16 @@ public struct SafetensorsFile: Sendable {
         return Int(length)
     }
 
-    private static func entry(_ name: String, _ value: JSON, file: MappedFile, fileIndex: Int, dataStart: Int) throws(CheckpointError) -> TensorEntry
+    private static func entry(_ name: String, _ value: JSON, file: MappedFile, fileIndex: Int, dataStart: Int) throws(CheckpointError)
+        -> TensorEntry
     {
         let subject = "tensor " + CheckpointError.quote(name)
         func fault(_ text: String) -> CheckpointError { CheckpointError(.malformed, file: file.path, subject: subject, fault: text) }
         guard let type = value["dtype"]?.string else { throw fault("has no 'dtype'") }
         guard let dimensions = value["shape"]?.array else { throw fault("has no 'shape'") }
-        guard dimensions.count <= mostDimensions else { throw fault("has \(dimensions.count) dimensions; at most \(mostDimensions) can be") }
+        guard dimensions.count <= mostDimensions else {
+            throw fault("has \(dimensions.count) dimensions; at most \(mostDimensions) can be")
+        }
         var shape: [Int] = []
         for dimension in dimensions {
             guard case .integer(let size) = dimension, size >= 0 else {
@@ -106,7 +111,8 @@ public struct SafetensorsFile: Sendable {
 
     /// Types of other names are listed, but their sizes cannot be checked.
     private static let elementBytes: [String: Int] = [
-        "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "F64": 8,
+        "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4,
+        "F64": 8,
         "I64": 8, "U64": 8,
     ]
 }

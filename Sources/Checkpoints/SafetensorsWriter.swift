@@ -14,7 +14,8 @@ public struct SafetensorsWriter {
         var offset = 0
         for (name, type, shape, data) in entries {
             header[name] = [
-                "dtype": .string(type), "shape": .array(shape.map(JSON.integer)), "data_offsets": [.integer(offset), .integer(offset + data.count)],
+                "dtype": .string(type), "shape": .array(shape.map(JSON.integer)),
+                "data_offsets": [.integer(offset), .integer(offset + data.count)],
             ]
             offset += data.count
         }

@@ -22,7 +22,8 @@ final class EngineLoop {
         sampler = Sampler(vocabularySize: executor.vocabularySize)
         steps = StepsInFlight(executor: executor)
         let schedule = executor.schedule.limited(
-            sequences: options.sequences, stepTokens: options.stepTokens, sliceTokens: options.sliceTokens, stepsInFlight: options.stepsInFlight,
+            sequences: options.sequences, stepTokens: options.stepTokens, sliceTokens: options.sliceTokens,
+            stepsInFlight: options.stepsInFlight,
             sharesPrefixes: options.sharesPrefixes)
         scheduler = Scheduler(schedule: schedule)
         contextLength = min(options.contextLength, schedule.capacityTokens)

@@ -202,7 +202,8 @@ extension JSONParser {
         let replacement: Unicode.Scalar = "\u{FFFD}"
         let first = try hexadecimal()
         guard (0xD800..<0xE000).contains(first) else { return Unicode.Scalar(first) ?? replacement }
-        guard first < 0xDC00, bytes.count - position >= 6, bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u") else {
+        guard first < 0xDC00, bytes.count - position >= 6, bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
+        else {
             return replacement
         }
         let escape = position

@@ -10,7 +10,8 @@ public enum BuiltInModels {
 
     /// Grouped-query attention and a gated FFN, RMSNorm: Llama, Mistral and Qwen.
     public static func gated(
-        _ name: String, layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headSize: Int? = nil, ffn: Int, vocabulary: Int, context: Int,
+        _ name: String, layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headSize: Int? = nil, ffn: Int, vocabulary: Int,
+        context: Int,
         tied: Bool = false,
         queryBias: Bool = false, headNorms: Bool = false, window: Int? = nil, experts: Int? = nil, expertsPerToken: Int? = nil
     ) -> ModelShape {
@@ -23,7 +24,8 @@ public enum BuiltInModels {
         let feedForward =
             if let experts {
                 FeedForwardShape(
-                    size: ffn, elementsPerUnit: 3 * hidden * ffn, units: experts, sharedElements: hidden * experts, expertsPerToken: expertsPerToken)
+                    size: ffn, elementsPerUnit: 3 * hidden * ffn, units: experts, sharedElements: hidden * experts,
+                    expertsPerToken: expertsPerToken)
             } else {
                 FeedForwardShape(size: ffn, elementsPerUnit: 3 * hidden, units: ffn)
             }
@@ -48,7 +50,8 @@ public enum BuiltInModels {
                 headCount: heads, keyValueHeadCount: heads, keySize: hidden / heads, valueSize: hidden / heads,
                 elements: 4 * hidden * hidden + 4 * hidden,
                 keyValueElements: 2 * hidden),
-            feedForward: FeedForwardShape(size: ffn, elementsPerUnit: 2 * hidden + 1, units: ffn, sharedElements: hidden), normElements: 4 * hidden)
+            feedForward: FeedForwardShape(size: ffn, elementsPerUnit: 2 * hidden + 1, units: ffn, sharedElements: hidden),
+            normElements: 4 * hidden)
         return ModelShape(
             name: name, vocabularySize: vocabulary, contextLength: context, hiddenSize: hidden, runs: [.init(count: layers, layer: layer)],
             embeddingElements: vocabulary * hidden + positions * hidden, outputElements: vocabulary * hidden, tied: true,
@@ -57,7 +60,8 @@ public enum BuiltInModels {
 
     /// arXiv 2205.01068, table 1.
     static let opt: [ModelShape] = [
-        ("OPT-1.3B", 24, 2048, 32), ("OPT-2.7B", 32, 2560, 32), ("OPT-6.7B", 32, 4096, 32), ("OPT-13B", 40, 5120, 40), ("OPT-30B", 48, 7168, 56),
+        ("OPT-1.3B", 24, 2048, 32), ("OPT-2.7B", 32, 2560, 32), ("OPT-6.7B", 32, 4096, 32), ("OPT-13B", 40, 5120, 40),
+        ("OPT-30B", 48, 7168, 56),
         ("OPT-66B", 64, 9216, 72), ("OPT-175B", 96, 12288, 96),
     ].map { name, layers, hidden, heads in
         classic(name, layers: layers, hidden: hidden, heads: heads, vocabulary: 50272, positions: 2050, context: 2048)
@@ -69,8 +73,12 @@ public enum BuiltInModels {
         gated("Llama-2-7B", layers: 32, hidden: 4096, heads: 32, keyValueHeads: 32, ffn: 11008, vocabulary: 32000, context: 4096),
         gated("Llama-2-13B", layers: 40, hidden: 5120, heads: 40, keyValueHeads: 40, ffn: 13824, vocabulary: 32000, context: 4096),
         gated("Llama-2-70B", layers: 80, hidden: 8192, heads: 64, keyValueHeads: 8, ffn: 28672, vocabulary: 32000, context: 4096),
-        gated("Llama-3.2-1B", layers: 16, hidden: 2048, heads: 32, keyValueHeads: 8, ffn: 8192, vocabulary: 128256, context: 131072, tied: true),
-        gated("Llama-3.2-3B", layers: 28, hidden: 3072, heads: 24, keyValueHeads: 8, ffn: 8192, vocabulary: 128256, context: 131072, tied: true),
+        gated(
+            "Llama-3.2-1B", layers: 16, hidden: 2048, heads: 32, keyValueHeads: 8, ffn: 8192, vocabulary: 128256, context: 131072,
+            tied: true),
+        gated(
+            "Llama-3.2-3B", layers: 28, hidden: 3072, heads: 24, keyValueHeads: 8, ffn: 8192, vocabulary: 128256, context: 131072,
+            tied: true),
         gated("Llama-3.1-8B", layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, ffn: 14336, vocabulary: 128256, context: 131072),
         gated("Llama-3.3-70B", layers: 80, hidden: 8192, heads: 64, keyValueHeads: 8, ffn: 28672, vocabulary: 128256, context: 131072),
         gated("Llama-3.1-70B", layers: 80, hidden: 8192, heads: 64, keyValueHeads: 8, ffn: 28672, vocabulary: 128256, context: 131072),
@@ -85,7 +93,8 @@ public enum BuiltInModels {
             ("Qwen2.5-72B", 80, 8192, 64, 8, 29568, 152064, false),
         ].map { name, layers, hidden, heads, keyValueHeads, ffn, vocabulary, tied in
             gated(
-                name, layers: layers, hidden: hidden, heads: heads, keyValueHeads: keyValueHeads, ffn: ffn, vocabulary: vocabulary, context: 32768,
+                name, layers: layers, hidden: hidden, heads: heads, keyValueHeads: keyValueHeads, ffn: ffn, vocabulary: vocabulary,
+                context: 32768,
                 tied: tied,
                 queryBias: true)
         }
@@ -94,12 +103,14 @@ public enum BuiltInModels {
             ("Qwen3-8B", 36, 4096, 32, 12288, false), ("Qwen3-14B", 40, 5120, 40, 17408, false), ("Qwen3-32B", 64, 5120, 64, 25600, false),
         ].map { name, layers, hidden, heads, ffn, tied in
             gated(
-                name, layers: layers, hidden: hidden, heads: heads, keyValueHeads: 8, headSize: 128, ffn: ffn, vocabulary: 151936, context: 40960,
+                name, layers: layers, hidden: hidden, heads: heads, keyValueHeads: 8, headSize: 128, ffn: ffn, vocabulary: 151936,
+                context: 40960,
                 tied: tied,
                 headNorms: true)
         } + [
             gated(
-                "Qwen3-30B-A3B", layers: 48, hidden: 2048, heads: 32, keyValueHeads: 4, headSize: 128, ffn: 768, vocabulary: 151936, context: 40960,
+                "Qwen3-30B-A3B", layers: 48, hidden: 2048, heads: 32, keyValueHeads: 4, headSize: 128, ffn: 768, vocabulary: 151936,
+                context: 40960,
                 headNorms: true, experts: 128, expertsPerToken: 8),
             gated(
                 "Qwen3-235B-A22B", layers: 94, hidden: 4096, heads: 64, keyValueHeads: 4, headSize: 128, ffn: 1536, vocabulary: 151936,
@@ -108,9 +119,12 @@ public enum BuiltInModels {
         ]
 
     static let mistral: [ModelShape] = [
-        gated("Mistral-7B", layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, ffn: 14336, vocabulary: 32000, context: 32768, window: 4096),
         gated(
-            "Mixtral-8x7B", layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, ffn: 14336, vocabulary: 32000, context: 32768, experts: 8,
+            "Mistral-7B", layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, ffn: 14336, vocabulary: 32000, context: 32768, window: 4096
+        ),
+        gated(
+            "Mixtral-8x7B", layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, ffn: 14336, vocabulary: 32000, context: 32768,
+            experts: 8,
             expertsPerToken: 2),
     ]
 
@@ -120,7 +134,8 @@ public enum BuiltInModels {
         deepSeekV3,
     ]
 
-    /// arXiv 2412.19437: latent attention (512 + 64 cached elements per token and layer), 3 dense layers, 58 with 256 experts, 8 per token and one shared.
+    /// arXiv 2412.19437: latent attention (512 + 64 cached elements per token and layer), 3 dense layers, 58 with 256 experts, 8 per token
+    /// and one shared.
     static let deepSeekV3: ModelShape = {
         let hidden = 7168
         let heads = 128
@@ -136,7 +151,8 @@ public enum BuiltInModels {
             keyValueElements: latent + rotary)
         let dense = FeedForwardShape(size: 18432, elementsPerUnit: 3 * hidden, units: 18432)
         let experts = FeedForwardShape(
-            size: 2048, elementsPerUnit: 3 * hidden * 2048, units: 256, sharedElements: 3 * hidden * 2048 + 256 * hidden + 256, expertsPerToken: 8)
+            size: 2048, elementsPerUnit: 3 * hidden * 2048, units: 256, sharedElements: 3 * hidden * 2048 + 256 * hidden + 256,
+            expertsPerToken: 8)
         return ModelShape(
             name: "DeepSeek-V3", vocabularySize: 129280, contextLength: 163840, hiddenSize: hidden,
             runs: [

@@ -46,7 +46,8 @@ extension ModelShape {
         let output = tied ? spec.output.outputs * spec.output.inputs : count(spec.output)
         let format = perFormat.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f16
         self.init(
-            name: spec.name ?? spec.architecture, vocabularySize: spec.vocabularySize, contextLength: spec.contextLength, hiddenSize: spec.hiddenSize,
+            name: spec.name ?? spec.architecture, vocabularySize: spec.vocabularySize, contextLength: spec.contextLength,
+            hiddenSize: spec.hiddenSize,
             runs: runs, embeddingElements: embedding, outputElements: output, tied: tied, finalNormElements: norm, format: format,
             bytesPerElement: elements > 0 ? bytes / Double(elements) : nil)
         storedFormats = multiplied.keys.sorted { $0.rawValue < $1.rawValue }

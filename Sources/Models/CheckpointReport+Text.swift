@@ -12,7 +12,10 @@ extension CheckpointReport {
         for (index, format) in formats.enumerated() {
             let count = format.tensors == 1 ? "1 tensor" : "\(format.tensors) tensors"
             lines.append(
-                (index == 0 ? "formats" : "", "\(format.name): \(count), \(Self.count(format.elements)) elements, \(Self.bytes(format.bytes))"))
+                (
+                    index == 0 ? "formats" : "",
+                    "\(format.name): \(count), \(Self.count(format.elements)) elements, \(Self.bytes(format.bytes))"
+                ))
         }
         lines.append(("total", Self.bytes(totalBytes)))
         lines.append(("tokenizer", tokenizer ?? "none"))
@@ -53,14 +56,18 @@ extension CheckpointReport {
             let windows = Set(model.layers.map(\.attention.slidingWindow))
             let window = windows == [nil] ? "" : ", window " + windows.compactMap { $0 }.map(String.init).joined(separator: "/")
             lines.append(
-                ("attention", "\(attention.headCount) heads of \(attention.headSize), \(attention.keyValueHeadCount) for keys and values\(window)"))
+                (
+                    "attention",
+                    "\(attention.headCount) heads of \(attention.headSize), \(attention.keyValueHeadCount) for keys and values\(window)"
+                ))
         }
         switch model.positions {
         case .rotary(let rotary): lines.append(("positions", "rotary, base \(number(rotary.base)), pairs \(rotary.pairing.rawValue)"))
         case .learned: lines.append(("positions", "learned"))
         }
         lines.append(("context", "\(model.contextLength) tokens"))
-        lines.append(("vocabulary", "\(model.vocabularySize) tokens, output matrix \(model.isOutputTied ? "tied to the embedding" : "of its own")"))
+        lines.append(
+            ("vocabulary", "\(model.vocabularySize) tokens, output matrix \(model.isOutputTied ? "tied to the embedding" : "of its own")"))
         return lines
     }
 
@@ -72,7 +79,9 @@ extension CheckpointReport {
         if let value = generation.minP { parts.append("min-p \(value)") }
         if let value = generation.repetitionPenalty { parts.append("repetition penalty \(value)") }
         if let value = generation.beginOfSequence { parts.append("begins with \(value)") }
-        if !generation.endOfSequence.isEmpty { parts.append("ends with " + generation.endOfSequence.map(String.init).joined(separator: ", ")) }
+        if !generation.endOfSequence.isEmpty {
+            parts.append("ends with " + generation.endOfSequence.map(String.init).joined(separator: ", "))
+        }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 

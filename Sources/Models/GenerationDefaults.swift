@@ -17,7 +17,8 @@ public struct GenerationDefaults: Sendable, Equatable {
 
     public init() {}
 
-    /// Reads `generation_config.json` and, for special tokens it lacks, `config.json`; or GGUF's `general.sampling.*` and `tokenizer.ggml.*`.
+    /// Reads `generation_config.json` and, for special tokens it lacks, `config.json`; or GGUF's `general.sampling.*` and
+    /// `tokenizer.ggml.*`.
     public init(checkpoint: Checkpoint) throws(CheckpointError) {
         switch checkpoint.metadata {
         case .gguf(let metadata): try self.init(metadata)
@@ -30,7 +31,8 @@ public struct GenerationDefaults: Sendable, Equatable {
         func number(_ name: String) throws(CheckpointError) -> Double? {
             guard let number = try metadata.number(sampling + name) else { return nil }
             guard number.isFinite else {
-                throw CheckpointError(.malformed, file: metadata.file, subject: "key '\(sampling)\(name)'", fault: "\(number) is not a number")
+                throw CheckpointError(
+                    .malformed, file: metadata.file, subject: "key '\(sampling)\(name)'", fault: "\(number) is not a number")
             }
             return number
         }
@@ -86,7 +88,9 @@ extension HuggingFaceConfiguration {
         guard let value = self[key] else { return [] }
         var tokens: [Int] = []
         for item in value.array ?? [value] {
-            guard let token = item.int, token >= 0 else { throw error(.malformed, key, "\(Self.show(value)) is not a token id or a list of them") }
+            guard let token = item.int, token >= 0 else {
+                throw error(.malformed, key, "\(Self.show(value)) is not a token id or a list of them")
+            }
             tokens.append(token)
         }
         return tokens

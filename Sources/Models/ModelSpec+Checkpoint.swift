@@ -3,7 +3,8 @@ public import Checkpoints
 extension ModelSpec {
     /// Describes the model in `checkpoint`, with every tensor's name, shape and format checked.
     ///
-    /// - Throws: an error that names the architecture, option, key or tensor where the model cannot be computed exactly as its authors meant.
+    /// - Throws: an error that names the architecture, option, key or tensor where the model cannot be computed exactly as its authors
+    ///   meant.
     public init(checkpoint: Checkpoint) throws(CheckpointError) {
         let tensors = TensorFinder(checkpoint: checkpoint)
         switch checkpoint.metadata {

@@ -2,8 +2,8 @@ public import Checkpoints
 
 /// A decoder-only transformer described as data: hyper-parameters, layers, modules and the tensors behind them.
 ///
-/// Built from a checkpoint's header (one short file per architecture) or built in for well-known models. Planner and executor cut it anywhere:
-/// nothing here says where a weight lives or who multiplies it.
+/// Built from a checkpoint's header (one short file per architecture) or built in for well-known models. Planner and executor cut it
+/// anywhere: nothing here says where a weight lives or who multiplies it.
 public struct ModelSpec: Sendable, Codable, Equatable {
     /// The checkpoint's own word, for example `llama`, `qwen2`, `OPTForCausalLM`.
     public var architecture: String
@@ -99,7 +99,9 @@ public struct LayerSpec: Sendable, Codable, Equatable {
     /// true: `x = norm(x + f(x))` (OPT-350M); false: `x = x + f(norm(x))`.
     public var postNorm: Bool
 
-    public init(attention: AttentionSpec, feedForward: FeedForwardSpec, attentionNorm: NormSpec, feedForwardNorm: NormSpec, postNorm: Bool = false) {
+    public init(
+        attention: AttentionSpec, feedForward: FeedForwardSpec, attentionNorm: NormSpec, feedForwardNorm: NormSpec, postNorm: Bool = false
+    ) {
         self.attention = attention
         self.feedForward = feedForward
         self.attentionNorm = attentionNorm

@@ -17,7 +17,8 @@ struct TensorFinder {
 
     func entry(_ name: String) throws(CheckpointError) -> TensorEntry {
         guard let entry = checkpoint.tensor(name) else {
-            throw CheckpointError(.missing, file: checkpoint.path, subject: Self.subject(name), fault: "is needed but not in the checkpoint")
+            throw CheckpointError(
+                .missing, file: checkpoint.path, subject: Self.subject(name), fault: "is needed but not in the checkpoint")
         }
         return entry
     }
@@ -52,7 +53,8 @@ struct TensorFinder {
         let format = try format(entry, shape: transposed ? [inputs, total] : [total, inputs])
         guard !transposed || !format.isQuantised else {
             throw CheckpointError(
-                .unsupported, file: checkpoint.path, subject: Self.subject(entry.name), fault: "is \(format.name) and stored inputs x outputs")
+                .unsupported, file: checkpoint.path, subject: Self.subject(entry.name),
+                fault: "is \(format.name) and stored inputs x outputs")
         }
         var bias = try plain(name + ".bias", shape: [total])
         bias.shape = [rows.count]
@@ -96,7 +98,8 @@ struct TensorFinder {
         let used = Set(model.tensors.map(\.name))
         for tensor in checkpoint.tensors where !used.contains(tensor.name) && !Self.isRedundant(tensor) {
             throw CheckpointError(
-                .unsupported, file: checkpoint.path, subject: Self.subject(tensor.name), fault: "has no place in architecture \(model.architecture)")
+                .unsupported, file: checkpoint.path, subject: Self.subject(tensor.name),
+                fault: "has no place in architecture \(model.architecture)")
         }
     }
 
@@ -104,7 +107,8 @@ struct TensorFinder {
     private static func isRedundant(_ tensor: TensorEntry) -> Bool {
         let name = tensor.name
         return tensor.format == nil && !name.hasSuffix(".weight") && !name.hasSuffix(".bias") || name.hasSuffix("rotary_emb.inv_freq")
-            || name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias") || name.hasSuffix(".attn_rot_embd") || name == "lm_head.weight"
+            || name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias") || name.hasSuffix(".attn_rot_embd")
+            || name == "lm_head.weight"
             || name == "rope_freqs.weight"
     }
 

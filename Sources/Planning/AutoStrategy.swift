@@ -1,10 +1,12 @@
 import Models
 import Plans
 
-/// Everything together: every strategy's plans, and plans that mix them. Never worse than any strategy, since theirs are among the candidates.
+/// Everything together: every strategy's plans, and plans that mix them. Never worse than any strategy, since theirs are among the
+/// candidates.
 ///
-/// Mixed are: pipelines of which one stage shares its modules between GPU and CPU while the others hold theirs (HeteGen inside HPipe); processors as stages of their own; token slices and
-/// micro-batches on any pipeline (HPipe on HexGen's layouts); pipelines that keep the user's pins.
+/// Mixed are: pipelines of which one stage shares its modules between GPU and CPU while the others hold theirs (HeteGen inside HPipe);
+/// processors as stages of their own; token slices and micro-batches on any pipeline (HPipe on HexGen's layouts); pipelines that keep the
+/// user's pins.
 struct AutoStrategy {
     let problem: Problem
     let deadline: Deadline
@@ -39,7 +41,8 @@ struct AutoStrategy {
         }
         if !problem.pins.isEmpty {
             let hardware = problem.hardware
-            own += PinnedPipelines(problem: problem).search(.auto, orders: [hardware.gpus + hardware.usable.filter { hardware.devices[$0].isCPU }])
+            own += PinnedPipelines(problem: problem).search(
+                .auto, orders: [hardware.gpus + hardware.usable.filter { hardware.devices[$0].isCPU }])
         }
         own += Strategy.ranked(found + own).prefix(isShort ? 2 : 6).flatMap(flowing)
         add(Strategy.ranked(own), Strategy.auto.contenders(warm != nil, of: own))
@@ -62,7 +65,8 @@ struct AutoStrategy {
             let machines = hardware.profile.machines.indices
             orders.append(
                 machines.flatMap { machine in
-                    hardware.gpus.filter { hardware.devices[$0].machine == machine } + cpus.filter { hardware.devices[$0].machine == machine }
+                    hardware.gpus.filter { hardware.devices[$0].machine == machine }
+                        + cpus.filter { hardware.devices[$0].machine == machine }
                 })
             orders.append(hardware.gpus + cpus)
         }
@@ -71,7 +75,9 @@ struct AutoStrategy {
             let nodes = tables.nodes(order.map { [$0] }, load: problem.decisiveLoad(), sequences: Double(problem.togetherSequences))
             for split in LayerSplit.tradeOff(nodes.map(\.seconds), layers: problem.shape.layerCount, limit: 4) {
                 let stages = tables.stages(nodes, split.counts)
-                if let evaluation = problem.finish([stages], strategy: .auto, note: HPipeStrategy.note(problem, stages)) { found.append(evaluation) }
+                if let evaluation = problem.finish([stages], strategy: .auto, note: HPipeStrategy.note(problem, stages)) {
+                    found.append(evaluation)
+                }
             }
         }
         return found
@@ -85,7 +91,8 @@ struct AutoStrategy {
         let sequences = Double(problem.togetherSequences)
         let count = problem.shape.layerCount
         // Only where not everything fits on GPUs is there something to offload.
-        let capacities = Dictionary(uniqueKeysWithValues: hardware.gpus.map { ($0, tables.layerCapacity([$0], sequences: sequences, ends: 0)) })
+        let capacities = Dictionary(
+            uniqueKeysWithValues: hardware.gpus.map { ($0, tables.layerCapacity([$0], sequences: sequences, ends: 0)) })
         guard capacities.values.reduce(0, +) < count else { return [] }
         var found: [Evaluation] = []
         var tried: [[String]] = []
@@ -126,7 +133,9 @@ struct AutoStrategy {
         guard evaluation.plan.replicas.contains(where: { $0.stages.count > 1 }), !deadline.passed else { return [] }
         var found: [Evaluation] = []
         func note(_ plan: Plan, _ what: String) {
-            guard let next = try? problem.evaluate(plan, strategy: Strategy.auto.rawValue, note: "\(evaluation.note), \(what)") else { return }
+            guard let next = try? problem.evaluate(plan, strategy: Strategy.auto.rawValue, note: "\(evaluation.note), \(what)") else {
+                return
+            }
             found.append(next)
         }
         if problem.objective == .timeToFirstToken || problem.workload.batch == nil {

@@ -6,7 +6,9 @@ struct EvenStrategy {
 
     func search() -> [Evaluation] {
         let devices = Array(problem.mainDevices.prefix(problem.shape.layerCount))
-        return pipeline(problem, devices, weights: devices.map { _ in 1 }, strategy: .even, note: "equal layers on \(devices.count) devices").map {
+        return pipeline(
+            problem, devices, weights: devices.map { _ in 1 }, strategy: .even, note: "equal layers on \(devices.count) devices"
+        ).map {
             [$0]
         } ?? []
     }

@@ -1,7 +1,9 @@
-/// The best chain of tensor-parallel groups through machines in a given order: a dynamic programme over (machine, devices used there, layers placed).
+/// The best chain of tensor-parallel groups through machines in a given order: a dynamic programme over (machine, devices used there,
+/// layers placed).
 ///
-/// Exact for the order: any division of each machine's devices into groups, any layer counts, any devices, groups or machines left out. A stage of n layers costs `fixed` + n `each`, so the best
-/// predecessor of every layer count is a sliding window's minimum: O(machines x device states x groups x layers), tens of microseconds for a machine of eight equal devices.
+/// Exact for the order: any division of each machine's devices into groups, any layer counts, any devices, groups or machines left out. A
+/// stage of n layers costs `fixed` + n `each`, so the best predecessor of every layer count is a sliding window's minimum: O(machines x
+/// device states x groups x layers), tens of microseconds for a machine of eight equal devices.
 struct ChainSearch {
     /// A group as this search sees it.
     struct Option {
@@ -74,7 +76,8 @@ struct ChainSearch {
             tables.append(table)
             entered.append(from)
         }
-        guard let last = order.indices.min(by: { leaving[$0].cost[layers] < leaving[$1].cost[layers] }), leaving[last].cost[layers].isFinite else {
+        guard let last = order.indices.min(by: { leaving[$0].cost[layers] < leaving[$1].cost[layers] }), leaving[last].cost[layers].isFinite
+        else {
             return nil
         }
         var links: [Chain.Link] = []
@@ -139,7 +142,9 @@ struct ChainSearch {
                             let fixed = option.fixed + (state == 0 ? 0 : machine.hop)
                             let code = Int32(number) << 16
                             func relax(_ count: Int, _ value: Double, _ placed: Int) {
-                                if value < cost[target + count] { (cost[target + count], step[target + count]) = (value, code | Int32(placed)) }
+                                if value < cost[target + count] {
+                                    (cost[target + count], step[target + count]) = (value, code | Int32(placed))
+                                }
                             }
                             if state == 0 && cost[row] < .infinity {
                                 if layers > 1 {
@@ -174,7 +179,9 @@ struct ChainSearch {
                                     relax(count, cost[row + before] + fixed + Double(count - before) * option.each, count - before)
                                 }
                             }
-                            for before in max(least, layers - option.most[2])..<max(max(least, layers - option.most[2]), min(most + 1, layers)) {
+                            for before in max(
+                                least, layers - option.most[2])..<max(max(least, layers - option.most[2]), min(most + 1, layers))
+                            {
                                 let value = cost[row + before]
                                 if value < .infinity {
                                     relax(layers, value + fixed + Double(layers - before) * option.each + option.output, layers - before)

@@ -2,7 +2,8 @@ public import Plans
 
 /// What the user insists on. Restricts every search; contradictory wishes are refused with both named.
 ///
-/// Two limits on one memory do not contradict each other: both are kept where the smaller one is. The same pin, exclusion or format twice is no contradiction either.
+/// Two limits on one memory do not contradict each other: both are kept where the smaller one is. The same pin, exclusion or format twice
+/// is no contradiction either.
 public struct Constraints: Sendable, Equatable {
     public struct Pin: Sendable, Equatable {
         public var layers: ClosedRange<Int>
@@ -36,7 +37,9 @@ public struct Constraints: Sendable, Equatable {
     /// `pin layers 0-9 = gpu0`, `limit host=8GiB`, `exclude machine2`, `kv 8bit`.
     public mutating func add(_ text: String) throws(ConstraintError) {
         let words = text.split(separator: " ", maxSplits: 1).map(String.init)
-        guard words.count == 2 else { throw ConstraintError(message: "\"\(text.prefix(80))\": expected pin, limit, exclude or kv with a value") }
+        guard words.count == 2 else {
+            throw ConstraintError(message: "\"\(text.prefix(80))\": expected pin, limit, exclude or kv with a value")
+        }
         switch words[0] {
         case "pin": try pin(words[1])
         case "limit": try limit(words[1])
@@ -58,7 +61,9 @@ public struct Constraints: Sendable, Equatable {
         let new = Pin(layers: first...last, device: sides[1], text: text)
         if let other = pins.first(where: { $0.device != new.device && $0.layers.overlaps(new.layers) }) {
             throw ConstraintError(
-                message: "\"pin \(other.text)\" and \"pin \(text)\" contradict each other: both name layer \(max(first, other.layers.lowerBound))")
+                message:
+                    "\"pin \(other.text)\" and \"pin \(text)\" contradict each other: both name layer \(max(first, other.layers.lowerBound))"
+            )
         }
         pins.append(new)
     }
@@ -82,7 +87,8 @@ public struct Constraints: Sendable, Equatable {
             }
         guard let format else { throw ConstraintError(message: "kv \"\(text.prefix(40))\": expected 16bit, 8bit or 4bit") }
         if let other = keyValueFormat, other != format {
-            throw ConstraintError(message: "\"kv \(keyValueText.isEmpty ? other.rawValue : keyValueText)\" and \"kv \(text)\" contradict each other")
+            throw ConstraintError(
+                message: "\"kv \(keyValueText.isEmpty ? other.rawValue : keyValueText)\" and \"kv \(text)\" contradict each other")
         }
         keyValueFormat = format
         keyValueText = text

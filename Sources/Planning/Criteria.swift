@@ -70,7 +70,9 @@ struct Criteria {
         for measure in 0..<3 {
             guard let best = ready.max(by: { ($0.sustained[measure], -$0.total) < ($1.sustained[measure], -$1.total) }) else { continue }
             // A hair more is not another choice.
-            if !kept.contains(where: { $0.key == best.key || $0.sustained[measure] >= best.sustained[measure] * 0.999 }) { kept.append(best) }
+            if !kept.contains(where: { $0.key == best.key || $0.sustained[measure] >= best.sustained[measure] * 0.999 }) {
+                kept.append(best)
+            }
         }
         guard case .slo = problem.objective, problem.workload.batch == nil else { return kept }
         for index in kept.indices {
@@ -92,7 +94,8 @@ struct Criteria {
         return kept
     }
 
-    /// Requests per second of which a replica alone has nine in ten in time: by bisection over the queue model, some requests of the workload coming faster or slower.
+    /// Requests per second of which a replica alone has nine in ten in time: by bisection over the queue model, some requests of the
+    /// workload coming faster or slower.
     private func attained(_ choice: ReplicaChoice) -> Double {
         let most = choice.sustained[2]
         guard let server = choice.server, most > 0, problem.requests.count > 1 else { return 0 }

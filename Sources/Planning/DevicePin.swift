@@ -1,7 +1,8 @@
 import Models
 import Plans
 
-/// A pin with its device found: these layers' weights live in the device's own memory (a processor's: host memory), and no other device multiplies them.
+/// A pin with its device found: these layers' weights live in the device's own memory (a processor's: host memory), and no other device
+/// multiplies them.
 struct DevicePin {
     var layers: ClosedRange<Int>
     /// Index of the hardware.
@@ -22,7 +23,8 @@ struct DevicePin {
 }
 
 extension Problem {
-    /// Pins with their devices and the layers' bytes; pins that cannot be kept whatever the plan are refused, with what stands against them.
+    /// Pins with their devices and the layers' bytes; pins that cannot be kept whatever the plan are refused, with what stands against
+    /// them.
     static func pins(_ constraints: Constraints, _ hardware: Hardware, _ shape: ModelShape) throws(ConstraintError) -> [DevicePin] {
         var pins: [DevicePin] = []
         for pin in constraints.pins {
@@ -41,8 +43,10 @@ extension Problem {
             let memory = hardware.memories[hardware.devices[device].memory]
             guard bytes > Double(memory.capacity) else { continue }
             let named = here.map { "\"pin \($0.text)\"" }.joined(separator: " and ")
-            let needed = "the layers' weights take \(Text.bytes(Int(min(9e18, bytes)))), \(memory.label) has room for \(Text.bytes(memory.capacity))"
-            if let limit = constraints.limits.filter({ $0.names(memory) }).min(by: { $0.bytes < $1.bytes }), limit.bytes <= memory.capacity {
+            let needed =
+                "the layers' weights take \(Text.bytes(Int(min(9e18, bytes)))), \(memory.label) has room for \(Text.bytes(memory.capacity))"
+            if let limit = constraints.limits.filter({ $0.names(memory) }).min(by: { $0.bytes < $1.bytes }), limit.bytes <= memory.capacity
+            {
                 throw ConstraintError(message: "\(named) and \"limit \(limit.text)\" contradict each other: \(needed)")
             }
             throw ConstraintError(message: "\(named) cannot be kept: \(needed)")

@@ -10,7 +10,8 @@ struct Drawing {
 
     init(width: Double) { self.width = width }
 
-    mutating func rectangle(_ x: Double, _ y: Double, _ wide: Double, _ tall: Double, fill: String, opacity: Double = 1, radius: Double = 0) {
+    mutating func rectangle(_ x: Double, _ y: Double, _ wide: Double, _ tall: Double, fill: String, opacity: Double = 1, radius: Double = 0)
+    {
         guard wide > 0, tall > 0 else { return }
         let shade = opacity < 1 ? " fill-opacity=\"\(Text.fixed(opacity, 2))\"" : ""
         let round = radius > 0 ? " rx=\"\(number(radius))\"" : ""
@@ -39,7 +40,8 @@ struct Drawing {
     }
 
     mutating func text(
-        _ x: Double, _ y: Double, _ content: String, size: Int = 12, bold: Bool = false, colour: String = Drawing.ink, anchor: Anchor = .start
+        _ x: Double, _ y: Double, _ content: String, size: Int = 12, bold: Bool = false, colour: String = Drawing.ink,
+        anchor: Anchor = .start
     ) {
         let weight = bold ? " font-weight=\"600\"" : ""
         let place = anchor == .start ? "" : " text-anchor=\"\(anchor.rawValue)\""

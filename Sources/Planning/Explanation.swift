@@ -15,7 +15,8 @@ public struct Explanation {
     /// One line: what was found and what it does.
     public var headline: String {
         let how = result.best.note.isEmpty ? "" : " (\(result.best.note))"
-        return "\(problem.shape.name), objective \(problem.objective.name): \(result.best.strategy)\(how): \(figures.joined(separator: ", "))"
+        return
+            "\(problem.shape.name), objective \(problem.objective.name): \(result.best.strategy)\(how): \(figures.joined(separator: ", "))"
     }
 
     /// What the plan is predicted to do.
@@ -126,7 +127,8 @@ public struct Explanation {
             let place = problem.hardware.memories[memory]
             func size(_ bytes: Double) -> String { bytes > 0 ? Text.bytes(Int(bytes)) : "-" }
             rows.append([
-                place.label, size(use.weights), size(use.keyValue), size(use.hidden), size(use.staging), size(use.working), Text.bytes(use.bytes),
+                place.label, size(use.weights), size(use.keyValue), size(use.hidden), size(use.staging), size(use.working),
+                Text.bytes(use.bytes),
                 "\(Text.bytes(place.capacity)) (\(Text.percent(Double(use.bytes) / Double(max(1, place.capacity)))))",
             ])
         }
@@ -156,13 +158,16 @@ public struct Explanation {
             let listed = terms.filter { sum($0.1) > 0 }.map { "\($0.0) \(Text.seconds(sum($0.1)))" }.joined(separator: ", ")
             let slowest = zip(model.stages.indices, times).max { $0.1.seconds < $1.1.seconds }
             let bottleneck = slowest.map { index, time in "stage \(index), \(self.bottleneck(time, model.stages[index]))" } ?? "-"
-            return "\(name) step of \(Text.digits(sequences)) sequences: \(Text.seconds(whole)); bottleneck: \(bottleneck)\n" + Text.table(rows)
+            return "\(name) step of \(Text.digits(sequences)) sequences: \(Text.seconds(whole)); bottleneck: \(bottleneck)\n"
+                + Text.table(rows)
                 + "\n  terms: " + listed
         }.joined(separator: "\n\n")
     }
 
     private func bottleneck(_ time: StageTime, _ stage: StageModel) -> String {
-        var candidates = [("computing", time.chain), ("disk read", time.diskRead), ("disk write", time.diskWrite), ("host memory", time.hostMemory)]
+        var candidates = [
+            ("computing", time.chain), ("disk read", time.diskRead), ("disk write", time.diskWrite), ("host memory", time.hostMemory),
+        ]
         for (local, device) in stage.devices.enumerated() {
             candidates.append(("link to \(problem.hardware.devices[device].label)", time.receiving[local]))
             candidates.append(("link from \(problem.hardware.devices[device].label)", time.sending[local]))

@@ -1,7 +1,7 @@
 import Glibc
 
-/// FlexGen's published cost model (arXiv 2303.06865, section 4.3 and the authors' code): per layer, f16. Kept to reproduce their figures and to measure searches under
-/// their own model; plans are chosen under ours.
+/// FlexGen's published cost model (arXiv 2303.06865, section 4.3 and the authors' code): per layer, f16. Kept to reproduce their figures
+/// and to measure searches under their own model; plans are chosen under ours.
 struct FlexGenModel {
     /// 11 numbers: block geometry and nine shares.
     struct Policy: Equatable {
@@ -28,7 +28,8 @@ struct FlexGenModel {
     enum Variant: CaseIterable {
         /// The greatest of the five terms in both phases.
         case paper
-        /// Prefill: host to GPU with disk to host, GPU to host with host to disk, computing; decode: host to GPU plus the greatest of the others.
+        /// Prefill: host to GPU with disk to host, GPU to host with host to disk, computing; decode: host to GPU plus the greatest of the
+        /// others.
         case code
     }
 
@@ -97,7 +98,8 @@ struct FlexGenModel {
         if prefill {
             terms.toDisk[5] = 4 * block * (s + 1) * h * cacheScale / c.cacheToDisk
             terms.toDisk[8] = 2 * s * h * block / c.hiddenToDisk
-            terms.compute[9] = block * (8 * s * h * h + 4 * s * h * feedForward) / c.prefillProducts + 4 * block * s * s * h / c.prefillAttention
+            terms.compute[9] =
+                block * (8 * s * h * h + 4 * s * h * feedForward) / c.prefillProducts + 4 * block * s * s * h / c.prefillAttention
         } else {
             terms.fromDisk[5] = 4 * block * (s + n / 2) * h * cacheScale / c.diskRead
             terms.toDisk[5] = 4 * block * h * cacheScale / c.decodeToDisk
@@ -145,8 +147,8 @@ struct FlexGenModel {
         return Times(prefill: prefill, decode: decode, total: total, throughput: policy.block * output / total)
     }
 
-    /// Bytes on GPU, host and disk as linear functions of the shares: weights, cache at its end, hidden states of the block, and what computing one micro-batch needs on the GPU
-    /// (its hidden states twice, a layer's streamed weights in a double buffer).
+    /// Bytes on GPU, host and disk as linear functions of the shares: weights, cache at its end, hidden states of the block, and what
+    /// computing one micro-batch needs on the GPU (its hidden states twice, a layer's streamed weights in a double buffer).
     func memory(batch: Int, batches: Int) -> [[Double]] {
         let block = Double(batch * batches)
         let cache = 4 * (prompt + output) * hidden * block * layers * cacheScale, states = 2 * prompt * hidden * block
@@ -186,11 +188,13 @@ struct FlexGenModel {
     func bestShares(batch: Int, batches: Int, capacities: [Double], variant: Variant) -> (policy: Policy, times: Times)? {
         guard let solution = program(batch: batch, batches: batches, capacities: capacities, variant: variant).solve() else { return nil }
         let values = solution.values.map { min(1, max(0, $0)) }
-        let policy = Policy(batch: batch, batches: batches, weights: Array(values[0..<3]), cache: Array(values[3..<6]), hidden: Array(values[6..<9]))
+        let policy = Policy(
+            batch: batch, batches: batches, weights: Array(values[0..<3]), cache: Array(values[3..<6]), hidden: Array(values[6..<9]))
         return (policy, times(policy, variant))
     }
 
-    /// The best policy over geometries: micro-batches of 1, 2, 3, 4, 8, 16, ... sequences and so many of them, thinned; then whole numbers around the best three.
+    /// The best policy over geometries: micro-batches of 1, 2, 3, 4, 8, 16, ... sequences and so many of them, thinned; then whole numbers
+    /// around the best three.
     func search(capacities: [Double], mostSequences: Int, mostBatches: Int = 64, variant: Variant) -> (policy: Policy, times: Times)? {
         var known: [[Int]: (policy: Policy, times: Times)?] = [:]
         func rate(_ batch: Int, _ batches: Int) -> Double {
@@ -233,7 +237,8 @@ struct FlexGenModel {
     static func geometries(mostSequences: Int, mostBatches: Int) -> [(Int, Int)] {
         var result: [(Int, Int)] = []
         for batch in [1, 2, 3, 4] + stride(from: 8, through: 128, by: 8) where batch <= mostSequences {
-            for batches in [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64] where batches <= mostBatches && batch * batches <= mostSequences {
+            for batches in [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64]
+            where batches <= mostBatches && batch * batches <= mostSequences {
                 result.append((batch, batches))
             }
         }

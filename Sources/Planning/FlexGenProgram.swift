@@ -1,7 +1,8 @@
 import Models
 import Plans
 
-/// FlexGen's linear program with the terms of *this* cost model: nine shares under peak memory for one block geometry on one GPU of a pipeline.
+/// FlexGen's linear program with the terms of *this* cost model: nine shares under peak memory for one block geometry on one GPU of a
+/// pipeline.
 struct FlexGenProgram {
     let problem: Problem
     let gpu: Int
@@ -57,8 +58,8 @@ struct FlexGenProgram {
     /// Bytes of staging buffers: a layer, within reason.
     static func window(_ problem: Problem) -> Int { Int(max(33_554_432, min(536_870_912, NodeTables(problem: problem).layerBytes))) }
 
-    /// The program for a geometry: variables are the nine shares (weights, cache and hidden states on GPU, host and disk), then seconds of prefill and of one decode round, per layer
-    /// and block. nil where not even the working buffers fit.
+    /// The program for a geometry: variables are the nine shares (weights, cache and hidden states on GPU, host and disk), then seconds of
+    /// prefill and of one decode round, per layer and block. nil where not even the working buffers fit.
     ///
     /// The row `hiddenRow` puts hidden states on the GPU; the caller may name another place for them.
     func program(batch: Int, batches: Int, products: Products) -> LinearProgram? {
@@ -77,7 +78,8 @@ struct FlexGenProgram {
             var compute = Array(repeating: 0.0, count: 10), receive = compute, send = compute, processor = compute, memory = compute,
                 diskRead = compute, diskWrite = compute
             compute[9] = products * Double(batches)
-            compute[3] = block * max(read * cached / device.readBytesPerSecond, pairs * attention.operationsPerPosition / device.attentionOperations)
+            compute[3] =
+                block * max(read * cached / device.readBytesPerSecond, pairs * attention.operationsPerPosition / device.attentionOperations)
             let perToken = Double(attention.headCount * (attention.keySize + attention.valueSize) + attention.keyValueElements) * 2
             for place in [1, 2] {
                 receive[place] = weights / link.toDevice
@@ -87,7 +89,8 @@ struct FlexGenProgram {
                 memory[6 + place] = 2 * tokens * block * hidden / host.readBytesPerSecond
                 if let cpu {
                     processor[3 + place] =
-                        block * max(read * cached / cpu.readBytesPerSecond, pairs * attention.operationsPerPosition / cpu.attentionOperations)
+                        block
+                        * max(read * cached / cpu.readBytesPerSecond, pairs * attention.operationsPerPosition / cpu.attentionOperations)
                     memory[3 + place] = block * read * cached / host.readBytesPerSecond
                     send[3 + place] = tokens * block * perToken / 2 / link.fromDevice
                     receive[3 + place] = tokens * block * perToken / 2 / link.toDevice

@@ -1,6 +1,7 @@
 import Plans
 
-/// Objectives that decoding decides: exact rounds where sequences are given, the trade-off between sum and bottleneck where their number is free.
+/// Objectives that decoding decides: exact rounds where sequences are given, the trade-off between sum and bottleneck where their number is
+/// free.
 extension HPipeStrategy {
     /// Time per output token: of all orders and distributions the one whose round is shortest.
     func decodeRound(_ costs: PipelineCosts) -> [Evaluation] {
@@ -36,7 +37,9 @@ extension HPipeStrategy {
                 let count = batch == 1 ? 1 : order.count
                 let each = splits[count] ?? split(count)
                 splits[count] = each
-                if let found = each.leastSum(order) { queue.append((batch == 1 ? found.sum : max(found.sum, each.leastBottleneck(order)), order)) }
+                if let found = each.leastSum(order) {
+                    queue.append((batch == 1 ? found.sum : max(found.sum, each.leastBottleneck(order)), order))
+                }
             }
         }
         queue.sort { ($0.bound, $0.order.count) < ($1.bound, $1.order.count) }
@@ -55,7 +58,8 @@ extension HPipeStrategy {
         }
     }
 
-    /// Throughput, cost and service levels: distributions along the trade-off between sum and bottleneck, with room for as many sequences as there are and for more.
+    /// Throughput, cost and service levels: distributions along the trade-off between sum and bottleneck, with room for as many sequences
+    /// as there are and for more.
     func tradeOff(_ costs: PipelineCosts) -> [Evaluation] {
         let load = problem.decisiveLoad()
         var orders = PipelineOrders.sample(costs)
@@ -78,7 +82,8 @@ extension HPipeStrategy {
                 orders = byBottleneck + bySum + orders.prefix(6)
             }
             for order in orders where order.count <= costs.moduleCount {
-                for each in split.tradeOff(order, limit: 4) where !found.contains(where: { $0.order == order && $0.split.bounds == each.bounds }) {
+                for each in split.tradeOff(order, limit: 4)
+                where !found.contains(where: { $0.order == order && $0.split.bounds == each.bounds }) {
                     found.append((each, order))
                 }
             }

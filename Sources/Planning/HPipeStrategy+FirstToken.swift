@@ -34,7 +34,9 @@ extension HPipeStrategy {
             let together = problem.togetherSequences
             let block = BlockGeometry(microBatchSize: (together + pipeline.groups - 1) / pipeline.groups, microBatchCount: pipeline.groups)
             let plan = problem.realiser.plan([ReplicaDraft(stages: stages, block: block, slices: tables, sequences: together)])
-            if let evaluation = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: note) { evaluations.append(evaluation) }
+            if let evaluation = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: note) {
+                evaluations.append(evaluation)
+            }
         }
         // Where prompts differ in length, every length gets its slices.
         if problem.slicedLengths.count > 1, let best = Strategy.ranked(evaluations).first, best.fits {
@@ -42,7 +44,9 @@ extension HPipeStrategy {
             let others = problem.slicedLengths.filter { length in !own.contains { $0.promptTokens == length } }
             let plan = problem.changed(best.plan, replica: 0, sliceTables: own + problem.sliceTables(best.plan, lengths: others))
             // First, so that it is taken where it is as good.
-            if let sliced = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: best.note) { evaluations.insert(sliced, at: 0) }
+            if let sliced = try? problem.evaluate(plan, strategy: Strategy.hpipe.rawValue, note: best.note) {
+                evaluations.insert(sliced, at: 0)
+            }
         }
         return evaluations
     }
@@ -54,8 +58,8 @@ extension HPipeStrategy {
 
     /// The search itself.
     ///
-    /// Orders come by lower bound; each gets local moves from the distribution that attains its bound, as long as its bound is below the best known. What is left is finished by
-    /// going through all distributions, as far as the work for it lasts.
+    /// Orders come by lower bound; each gets local moves from the distribution that attains its bound, as long as its bound is below the
+    /// best known. What is left is finished by going through all distributions, as far as the work for it lasts.
     func joint(_ costs: PipelineCosts) -> Outcome {
         let prompt = max(1, Int(problem.workload.meanPrompt.rounded()))
         let pipelines = (takesGroups ? Self.groupings(problem.togetherSequences) : [1]).map {
@@ -124,7 +128,8 @@ extension HPipeStrategy {
             let pipeline = pipelines[entry.pipeline]
             var candidate = leader.candidate
             floor = min(
-                floor, max(entry.bound, pipeline.finish(entry.order, least[entry.pipeline], best: &candidate, limit: max(1000, end - work))))
+                floor, max(entry.bound, pipeline.finish(entry.order, least[entry.pipeline], best: &candidate, limit: max(1000, end - work)))
+            )
             if candidate.seconds < leader.candidate.seconds {
                 leader = (pipeline, candidate)
                 found.insert(leader, at: 0)

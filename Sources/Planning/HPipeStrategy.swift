@@ -3,8 +3,8 @@ import Plans
 
 /// One pipeline over unequal devices: modules of layers distributed within memories, prompts cut into slices that flow through it (HPipe).
 ///
-/// Beyond the paper: device orders are searched, devices may be left out, modules and slices are chosen together, the makespan is exact, and a batch may also be parted into groups
-/// of sequences.
+/// Beyond the paper: device orders are searched, devices may be left out, modules and slices are chosen together, the makespan is exact,
+/// and a batch may also be parted into groups of sequences.
 struct HPipeStrategy {
     let problem: Problem
     let deadline: Deadline

@@ -60,7 +60,8 @@ public struct Hardware: Sendable {
             memories.append(
                 Memory(
                     machine: index, kind: .host, label: prefix + "host", key: "host",
-                    capacity: max(0, machine.memory.usable - min(Self.hostReserve, machine.memory.capacity / 8)), readBytesPerSecond: bandwidth,
+                    capacity: max(0, machine.memory.usable - min(Self.hostReserve, machine.memory.capacity / 8)),
+                    readBytesPerSecond: bandwidth,
                     writeBytesPerSecond: bandwidth))
             var gpus = 0
             cpus.append(nil)
@@ -85,7 +86,8 @@ public struct Hardware: Sendable {
                 if number == 0 { disks[index] = memories.count }
                 memories.append(
                     Memory(
-                        machine: index, kind: .disk, label: prefix + (machine.disks.count > 1 ? "disk\(number)" : "disk"), key: "disk\(number)",
+                        machine: index, kind: .disk, label: prefix + (machine.disks.count > 1 ? "disk\(number)" : "disk"),
+                        key: "disk\(number)",
                         capacity: disk.capacity,
                         readBytesPerSecond: disk.readBytesPerSecond, writeBytesPerSecond: disk.writeBytesPerSecond))
             }
@@ -118,7 +120,8 @@ public struct Hardware: Sendable {
             return LinkProfile(bytesPerSecond: min(one.bytesPerSecond, other.bytesPerSecond), latency: max(one.latency, other.latency))
         }
         var rate =
-            from.machine == to.machine ? profile.machines[from.machine].memory.bytesPerSecond : machineLink(from.machine, to.machine).bytesPerSecond
+            from.machine == to.machine
+            ? profile.machines[from.machine].memory.bytesPerSecond : machineLink(from.machine, to.machine).bytesPerSecond
         var latency = from.machine == to.machine ? 0 : machineLink(from.machine, to.machine).latency
         if let out = from.profile.link {
             rate = min(rate, out.fromDevice)
@@ -145,7 +148,8 @@ public struct Hardware: Sendable {
             }
             guard !found.isEmpty else {
                 throw ConstraintError(
-                    message: "exclude \(name): no such machine or device; there are \(devices.map(\.label).prefix(20).joined(separator: ", "))")
+                    message:
+                        "exclude \(name): no such machine or device; there are \(devices.map(\.label).prefix(20).joined(separator: ", "))")
             }
             for index in found { result.devices[index].excluded = true }
         }
@@ -163,7 +167,8 @@ public struct Hardware: Sendable {
                     message: "pin \(pin.text): no such device; there are \(devices.map(\.label).prefix(20).joined(separator: ", "))")
             }
             if result.devices[index].excluded {
-                let reason = constraints.excluded.first { $0 == pin.device || profile.machines[devices[index].machine].name == $0 } ?? pin.device
+                let reason =
+                    constraints.excluded.first { $0 == pin.device || profile.machines[devices[index].machine].name == $0 } ?? pin.device
                 throw ConstraintError(message: "\"pin \(pin.text)\" and \"exclude \(reason)\" contradict each other")
             }
         }

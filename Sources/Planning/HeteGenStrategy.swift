@@ -1,10 +1,11 @@
 import Models
 import Plans
 
-/// A GPU and the CPU beside it share each module that does not fit: the GPU multiplies a share alpha whose weights are streamed ahead, the CPU the rest (HeteGen).
+/// A GPU and the CPU beside it share each module that does not fit: the GPU multiplies a share alpha whose weights are streamed ahead, the
+/// CPU the rest (HeteGen).
 ///
-/// The published closed form balances one module; `OffloadSearch` minimises the whole step under this cost model, where streaming also uses the time of resident layers, rates
-/// depend on the token count, and host memory is shared, together with what stays resident.
+/// The published closed form balances one module; `OffloadSearch` minimises the whole step under this cost model, where streaming also uses
+/// the time of resident layers, rates depend on the token count, and host memory is shared, together with what stays resident.
 struct HeteGenStrategy {
     let problem: Problem
     let deadline: Deadline
@@ -16,7 +17,8 @@ struct HeteGenStrategy {
             let device = problem.hardware.devices[gpu]
             if problem.pins.isEmpty,
                 problem.hardware.gpus.contains(where: {
-                    $0 < gpu && problem.hardware.devices[$0].machine == device.machine && problem.hardware.devices[$0].profile.isLike(device.profile)
+                    $0 < gpu && problem.hardware.devices[$0].machine == device.machine
+                        && problem.hardware.devices[$0].profile.isLike(device.profile)
                 })
             {
                 continue
@@ -28,7 +30,9 @@ struct HeteGenStrategy {
             // What one GPU alone would do says which pin is in the way.
             let devices = Array(problem.mainDevices.prefix(1))
             found +=
-                problem.finish([[problem.residentStage(devices, layers: 0..<problem.shape.layerCount)]], strategy: .hetegen, note: "").map { [$0] }
+                problem.finish([[problem.residentStage(devices, layers: 0..<problem.shape.layerCount)]], strategy: .hetegen, note: "").map {
+                    [$0]
+                }
                 ?? []
             return found
         }
@@ -53,17 +57,20 @@ struct HeteGenStrategy {
             for stages in before.isEmpty ? [1] : [1, before.count + 1] where stages <= sequences {
                 func search(_ window: Int, spread: Bool) -> OffloadSearch? {
                     OffloadSearch(
-                        problem, gpu: gpu, cpu: processor(of: gpu), range: range, sequences: sequences, together: (sequences + stages - 1) / stages,
+                        problem, gpu: gpu, cpu: processor(of: gpu), range: range, sequences: sequences,
+                        together: (sequences + stages - 1) / stages,
                         window: window, spread: spread)
                 }
                 guard let usual = search(OffloadSetting.window, spread: false) else { continue }
                 let found = usual.best(2)
                 settings += found.map { ($0.setting, $0.value, usual.layers) }
-                guard found.contains(where: { entry in entry.setting.kinds.enumerated().contains { $1.resident < usual.layers.counts[$0 / 2] } })
+                guard
+                    found.contains(where: { entry in entry.setting.kinds.enumerated().contains { $1.resident < usual.layers.counts[$0 / 2] }
+                    })
                 else { continue }
                 settings += usual.balanced().map { ($0, .infinity, usual.layers) }
-                // A larger window costs resident modules and lets transfers use the time of those that are left. Behind other stages only where all requests are there at once: each
-                // setting is evaluated with requests otherwise.
+                // A larger window costs resident modules and lets transfers use the time of those that are left. Behind other stages only
+                // where all requests are there at once: each setting is evaluated with requests otherwise.
                 guard before.isEmpty || problem.workload.batch != nil else { continue }
                 for window in [256 << 20, 1 << 30] where window <= capacity / 8 {
                     guard let wide = search(window, spread: true) else { continue }
@@ -72,11 +79,14 @@ struct HeteGenStrategy {
             }
         }
         // Among other stages not the sum of prompt and tokens counts but the busiest: long steps by the GPU alone are another trade.
-        if !before.isEmpty { settings += settings.compactMap { entry in entry.setting.promptsOnGPU.map { ($0, entry.value, entry.layers) } } }
+        if !before.isEmpty {
+            settings += settings.compactMap { entry in entry.setting.promptsOnGPU.map { ($0, entry.value, entry.layers) } }
+        }
         // No setting can be better than the best with transfers ahead without limit.
         let bound = settings.reduce(.infinity) { min($0, $1.value / (1 + $1.setting.gap)) }
         return settings.compactMap { entry in
-            var found = problem.finish([before + [problem.offloaded(entry.setting, entry.layers)]], strategy: strategy, note: note(entry.setting))
+            var found = problem.finish(
+                [before + [problem.offloaded(entry.setting, entry.layers)]], strategy: strategy, note: note(entry.setting))
             if before.isEmpty, problem.objective == .latency || problem.objective == .timeToFirstToken, let score = found?.score,
                 score > 1.0005 * bound
             {
@@ -125,8 +135,8 @@ struct HeteGenStrategy {
         return denominator > 0 ? link * gpu / denominator : 0
     }
 
-    /// As `closedForm` where a copy into pinned memory comes before every transfer: in sequence, or pipelined one module ahead (then the slower of copy and transfer counts). The copy costs the
-    /// CPU its time, so where it is no faster than multiplying, nothing is sent.
+    /// As `closedForm` where a copy into pinned memory comes before every transfer: in sequence, or pipelined one module ahead (then the
+    /// slower of copy and transfer counts). The copy costs the CPU its time, so where it is no faster than multiplying, nothing is sent.
     static func pinnedForm(cpu: Double, link: Double, gpu: Double, pin: Double, pipelined: Bool) -> Double {
         if pin <= cpu { return 0 }
         if !pipelined { return closedForm(cpu: cpu, link: 1 / (1 / link + 1 / pin), gpu: gpu) }

@@ -1,10 +1,12 @@
 import Models
 import Plans
 
-/// Replicas of unequal tensor-parallel groups in unequal stages: a search over partitions of the pool into replicas around a dynamic programme per replica (HexGen).
+/// Replicas of unequal tensor-parallel groups in unequal stages: a search over partitions of the pool into replicas around a dynamic
+/// programme per replica (HexGen).
 ///
-/// Beyond the paper: exact over partitions of small pools, groups of any degree and of unlike devices, true tensor shapes and memory, continuous batching in the score, devices that do not help left
-/// out, and deterministic: the number of steps is fixed by the problem, the deadline only a safety.
+/// Beyond the paper: exact over partitions of small pools, groups of any degree and of unlike devices, true tensor shapes and memory,
+/// continuous batching in the score, devices that do not help left out, and deterministic: the number of steps is fixed by the problem, the
+/// deadline only a safety.
 final class HexGenStrategy {
     let problem: Problem
     let deadline: Deadline
@@ -43,7 +45,9 @@ final class HexGenStrategy {
         let machines = Set(solver.pools.map(\.machine)).sorted()
         for a in machines {
             add(solver.pools.indices.map { solver.pools[$0].machine == a ? all[$0] : 0 })
-            for b in machines.prefix(12) where b > a { add(solver.pools.indices.map { [a, b].contains(solver.pools[$0].machine) ? all[$0] : 0 }) }
+            for b in machines.prefix(12) where b > a {
+                add(solver.pools.indices.map { [a, b].contains(solver.pools[$0].machine) ? all[$0] : 0 })
+            }
         }
         for index in all.indices.prefix(64) {
             var count = all[index]
@@ -92,7 +96,8 @@ final class HexGenStrategy {
             let most = placed.map { $0.choice.server?.mostSequences ?? problem.mostSequences }
             if let evaluation = problem.finish(drafts, most: most, strategy: .hexgen, note: note) { found.append(evaluation) }
             // All the room there is, in case.
-            if rank < 2, most.contains(where: { $0 < problem.mostSequences }), let evaluation = problem.finish(drafts, strategy: .hexgen, note: note)
+            if rank < 2, most.contains(where: { $0 < problem.mostSequences }),
+                let evaluation = problem.finish(drafts, strategy: .hexgen, note: note)
             {
                 found.append(evaluation)
             }
@@ -148,7 +153,8 @@ final class HexGenStrategy {
         return least
     }
 
-    /// A warm start: the old plan's replicas without the devices that are gone, and which of them lost some; those that no longer hold the model join their nearest neighbour.
+    /// A warm start: the old plan's replicas without the devices that are gone, and which of them lost some; those that no longer hold the
+    /// model join their nearest neighbour.
     private func repaired(_ old: Evaluation) -> (partition: [[Int]], changed: Set<Int>) {
         let poolOf = Dictionary(uniqueKeysWithValues: solver.pools.enumerated().flatMap { index, pool in pool.devices.map { ($0, index) } })
         var whole: [[Int]] = [], broken: [[Int]] = []
@@ -214,7 +220,9 @@ final class HexGenStrategy {
                 + replica.choice.stages.map { String($0.layers) }.joined(separator: "/") + " layers"
         }
         var counted: [(String, Int)] = []
-        for part in parts { if let index = counted.firstIndex(where: { $0.0 == part }) { counted[index].1 += 1 } else { counted.append((part, 1)) } }
+        for part in parts {
+            if let index = counted.firstIndex(where: { $0.0 == part }) { counted[index].1 += 1 } else { counted.append((part, 1)) }
+        }
         return "\(placed.count) replica\(placed.count == 1 ? "" : "s"): "
             + counted.map { $0.1 > 1 ? "\($0.1) x (\($0.0))" : $0.0 }.joined(separator: ", ") + leftOut(placed)
     }
@@ -222,7 +230,9 @@ final class HexGenStrategy {
     /// Devices that no replica uses, and why.
     private func leftOut(_ placed: [Placed]) -> String {
         var left = solver.pools.map(\.devices.count)
-        for replica in placed { for stage in replica.choice.stages { for take in stage.takes { left[replica.pools[take.position]] -= take.count } } }
+        for replica in placed {
+            for stage in replica.choice.stages { for take in stage.takes { left[replica.pools[take.position]] -= take.count } }
+        }
         let unused = left.indices.filter { left[$0] > 0 }
         guard !unused.isEmpty else { return "" }
         let hardware = problem.hardware

@@ -1,7 +1,7 @@
 /// Minimise `cost . x` over x >= 0 under rows of `<=` and `=`: a dense two-phase simplex for the few variables of a FlexGen policy.
 ///
-/// Steepest column first, Bland's rule after a while, so it always ends; meant for tens of variables and rows. Compared with CBC, with every vertex (tests) and with HiGHS
-/// (`Tools/compare_lp_with_highs.py`).
+/// Steepest column first, Bland's rule after a while, so it always ends; meant for tens of variables and rows. Compared with CBC, with
+/// every vertex (tests) and with HiGHS (`Tools/compare_lp_with_highs.py`).
 struct LinearProgram {
     struct Row: Equatable {
         var coefficients: [Double]

@@ -1,6 +1,8 @@
-/// Distributes modules over the stages of an order, for one step's loads: HPipe's dynamic programme with two numbers kept instead of one, at the granularity of modules.
+/// Distributes modules over the stages of an order, for one step's loads: HPipe's dynamic programme with two numbers kept instead of one,
+/// at the granularity of modules.
 ///
-/// For every bound on the busiest stage the least sum over stages. Where the objective is the larger of the two (a decode round), `leastRound` is exact.
+/// For every bound on the busiest stage the least sum over stages. Where the objective is the larger of the two (a decode round),
+/// `leastRound` is exact.
 struct ModuleSplit {
     /// A stage's time of a load by modules before: chain and host memory, and what every stage adds.
     struct Prefix {
@@ -54,7 +56,8 @@ struct ModuleSplit {
     func suffix(_ device: Int, before next: Suffix?) -> Suffix {
         let modules = costs.moduleCount, room = rooms[device]
         var result = Suffix(
-            device: device, sum: Array(repeating: .infinity, count: modules + 1), bottleneck: Array(repeating: .infinity, count: modules + 1))
+            device: device, sum: Array(repeating: .infinity, count: modules + 1),
+            bottleneck: Array(repeating: .infinity, count: modules + 1))
         guard let next else {
             for first in 0..<modules where costs.fits(room, first, modules) {
                 result.sum[first] = passing[device].seconds(first, modules)
@@ -150,7 +153,9 @@ struct ModuleSplit {
         for index in 0..<max(1, limit - 1) {
             let share = Double(index) / Double(max(1, limit - 1))
             let bound = (least + (relaxed.bottleneck - least) * share) * (1 + 1e-12)
-            guard bound < relaxed.bottleneck, let split = leastSum(order, bound: bound), !found.contains(where: { $0.bounds == split.bounds }) else {
+            guard bound < relaxed.bottleneck, let split = leastSum(order, bound: bound),
+                !found.contains(where: { $0.bounds == split.bounds })
+            else {
                 continue
             }
             found.append(split)

@@ -41,8 +41,8 @@ struct NodeTables {
     /// Bytes of KV cache per layer and sequence, averaged: whole blocks.
     var keyValueBytes: Double { keyValuePositionBytes * Double(problem.blockTokensPerSequence) }
 
-    /// Largest share of a layer's weights and of its KV cache on one of so many devices: attention and feed-forward divide into whole grains, and
-    /// what experts share lies undivided on the first.
+    /// Largest share of a layer's weights and of its KV cache on one of so many devices: attention and feed-forward divide into whole
+    /// grains, and what experts share lies undivided on the first.
     private func largestShares(_ devices: Int) -> (weights: Double, keyValue: Double) {
         guard devices > 1 else { return (1, 1) }
         let layer = problem.shape.runs[problem.shape.runs.count - 1].layer, formats = problem.shape.matrixFormats
@@ -61,7 +61,8 @@ struct NodeTables {
     private func freeBytes(_ devices: [Int], sequences: Double, ends: Double) -> Double {
         let block = BlockGeometry(microBatchSize: max(1, Int(sequences)), microBatchCount: 1)
         let working = MemoryModel.working(
-            problem.shape, tokens: MemoryModel.stepTokens(block, promptTokens: problem.workload.meanPrompt), sequences: sequences, logits: ends > 0)
+            problem.shape, tokens: MemoryModel.stepTokens(block, promptTokens: problem.workload.meanPrompt), sequences: sequences,
+            logits: ends > 0)
         // The embedding lies whole on the first device.
         let least = devices.map { Double(problem.hardware.memories[problem.hardware.devices[$0].memory].capacity) }.min() ?? 0
         let onFirst = min(ends, embeddingBytes)
@@ -105,7 +106,9 @@ struct NodeTables {
     func boundary(_ from: [Int], _ to: [Int], _ load: StepLoad) -> Double {
         var best = Double.infinity
         for a in from {
-            for b in to { best = min(best, problem.hardware.boundary(a, b).seconds(elements: load.tokens * Double(problem.shape.hiddenSize))) }
+            for b in to {
+                best = min(best, problem.hardware.boundary(a, b).seconds(elements: load.tokens * Double(problem.shape.hiddenSize)))
+            }
         }
         return best
     }
@@ -128,7 +131,8 @@ extension Problem {
         let prompt = workload.meanPrompt, context = prompt + workload.meanOutput / 2
         switch objective {
         case .timeToFirstToken:
-            return .prefill(sequences: Double(togetherSequences), tokens: prompt / Double(slices), after: prompt * (1 - 1 / Double(slices)) / 2)
+            return .prefill(
+                sequences: Double(togetherSequences), tokens: prompt / Double(slices), after: prompt * (1 - 1 / Double(slices)) / 2)
         case .latency: return .decode(sequences: Double(togetherSequences), context: context)
         default: return .decode(sequences: Double(min(16, workload.batch ?? 8)), context: context)
         }

@@ -11,8 +11,9 @@ struct PipelineNode {
 
 /// Distributes layers over nodes in a fixed order.
 ///
-/// HPipe's dynamic programme with two numbers kept instead of one: for every bound on the busiest stage, the least sum over stages. The bounds' solutions are the trade-off between latency (sum) and
-/// throughput (bound), and the best makespan of a sliced prompt is among them or next to them.
+/// HPipe's dynamic programme with two numbers kept instead of one: for every bound on the busiest stage, the least sum over stages. The
+/// bounds' solutions are the trade-off between latency (sum) and throughput (bound), and the best makespan of a sliced prompt is among them
+/// or next to them.
 enum LayerSplit {
     struct Split: Equatable {
         var counts: [Int]
@@ -67,7 +68,8 @@ enum LayerSplit {
 
     /// The trade-off between bound and sum, from the least bottleneck to the least sum, at most `limit` of it.
     static func tradeOff(_ nodes: [[Double]], layers: Int, limit: Int) -> [Split] {
-        guard let least = leastBottleneck(nodes, layers: layers), let relaxed = leastSum(nodes, layers: layers, bound: .greatestFiniteMagnitude)
+        guard let least = leastBottleneck(nodes, layers: layers),
+            let relaxed = leastSum(nodes, layers: layers, bound: .greatestFiniteMagnitude)
         else { return [] }
         var found = [relaxed]
         let bounds = Set(nodes.flatMap { $0.filter { $0.isFinite && $0 >= least && $0 < relaxed.bottleneck } }).sorted()

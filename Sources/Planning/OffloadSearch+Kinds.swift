@@ -46,7 +46,8 @@ extension OffloadSearch {
                     for step in [1, 2, 4, 8, 16, 64] where step <= max(1, from[kind]) {
                         var resident = from
                         resident[kind] = max(0, resident[kind] - step)
-                        guard let state = filled(resident, [other] + order.filter { $0 != other && $0 != kind } + [kind]), !seen.contains(state)
+                        guard let state = filled(resident, [other] + order.filter { $0 != other && $0 != kind } + [kind]),
+                            !seen.contains(state)
                         else {
                             continue
                         }
@@ -77,8 +78,9 @@ extension OffloadSearch {
         return over <= 0 ? disk : nil
     }
 
-    /// The linear relaxation: every module is resident, or lies on host or disk and is multiplied by the processor, by the GPU, or by both in the share that balances them, in any mixture; a
-    /// step takes at least its busiest resource. No setting takes less: the cost between those shares is convex, and hops are left out.
+    /// The linear relaxation: every module is resident, or lies on host or disk and is multiplied by the processor, by the GPU, or by both
+    /// in the share that balances them, in any mixture; a step takes at least its busiest resource. No setting takes less: the cost between
+    /// those shares is convex, and hops are left out.
     func lowerBound(_ loads: Loads, _ room: Room, _ counts: [Int]) -> Double? {
         struct Column {
             var kind: Int
@@ -102,13 +104,15 @@ extension OffloadSearch {
                 let host = zip(entries, combination).map { $0.costs.kinds[kind].host[$1] }
                 columns.append(Column(kind: kind, lanes: host, gpu: 0, host: bytes[kind]))
                 if room.hasDisk {
-                    columns.append(Column(kind: kind, lanes: zip(entries, combination).map { $0.costs.kinds[kind].disk[$1] }, gpu: 0, host: 0))
+                    columns.append(
+                        Column(kind: kind, lanes: zip(entries, combination).map { $0.costs.kinds[kind].disk[$1] }, gpu: 0, host: 0))
                 }
             }
         }
         let used = bytes.indices.filter { counts[$0] > 0 }
         // In units of the greatest chain and of the memories, so that the numbers are near one.
-        let scale = max(1e-12, entries.map { $0.costs.fixed.max() + $0.costs.kinds.reduce(0) { $0 + ($1.host.first?.max() ?? 0) } }.max() ?? 1)
+        let scale = max(
+            1e-12, entries.map { $0.costs.fixed.max() + $0.costs.kinds.reduce(0) { $0 + ($1.host.first?.max() ?? 0) } }.max() ?? 1)
         var program = LinearProgram(cost: columns.map { _ in 0 } + entries.map { $0.weight })
         for kind in used {
             let coefficients = columns.map { $0.kind == kind ? 1.0 : 0 } + entries.map { _ in 0 }

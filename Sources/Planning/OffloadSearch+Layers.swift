@@ -4,9 +4,10 @@ import Plans
 extension OffloadSearch {
     /// The best settings where every layer has to wait for its own transfers, one for each way to place cache and output matrix.
     ///
-    /// `best` lets transfers of some layers use the time of others, which takes a window as large as what they move (`StageModel.windowedSeconds`). Here each layer balances its own
-    /// (HeteGen's alpha per module, with the attention's time shared), so that a window of two chunks is enough. The time of a layer is the longest of its lanes, which is convex in both shares;
-    /// the sum over layers therefore too: bisection within bisection.
+    /// `best` lets transfers of some layers use the time of others, which takes a window as large as what they move
+    /// (`StageModel.windowedSeconds`). Here each layer balances its own (HeteGen's alpha per module, with the attention's time shared), so
+    /// that a window of two chunks is enough. The time of a layer is the longest of its lanes, which is convex in both shares; the sum over
+    /// layers therefore too: bisection within bisection.
     func balanced() -> [OffloadSetting] {
         guard bytes.count == 2 else { return [] }
         let count = layers.counts[0]
@@ -14,7 +15,8 @@ extension OffloadSearch {
         var result: [OffloadSetting] = []
         for keyValueOnHost in cpu == nil ? [false] : [false, true] {
             var setting = OffloadSetting(
-                gpu: gpu, cpu: cpu, kinds: grains.map { OffloadSetting.Kind(grains: $0) }, keyValueOnHost: keyValueOnHost, outputOnGPU: true,
+                gpu: gpu, cpu: cpu, kinds: grains.map { OffloadSetting.Kind(grains: $0) }, keyValueOnHost: keyValueOnHost,
+                outputOnGPU: true,
                 sequences: sequences, together: together, window: window)
             let costs = targets.map { $0.compactMap { OffloadCosts(problem, setting, layers, units: units, load: $0.load) } }
             guard zip(costs, targets).allSatisfy({ $0.count == $1.count }) else { continue }

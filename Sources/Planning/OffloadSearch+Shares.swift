@@ -26,7 +26,8 @@ extension OffloadSearch {
         var choice: [[Int]] = []
         for bucket in loads {
             let steps = bucket.map { step($0.costs, $0.weight, state) }
-            let (time, indices) = bytes.count == 2 ? pair(steps, bucket[0].costs, below: limit - value) : descent(steps, bucket[0].costs, state)
+            let (time, indices) =
+                bytes.count == 2 ? pair(steps, bucket[0].costs, below: limit - value) : descent(steps, bucket[0].costs, state)
             value += time
             choice.append(indices)
             if value >= limit { return (.infinity, choice) }
@@ -59,7 +60,8 @@ extension OffloadSearch {
         return units == 0 ? .cpu : units == grains[kind] ? .gpu : .both
     }
 
-    /// Hops of hidden states through the layers in order, for each pair of sites of shared attention and feed-forward modules (the same in all kinds of layers).
+    /// Hops of hidden states through the layers in order, for each pair of sites of shared attention and feed-forward modules (the same in
+    /// all kinds of layers).
     private func hops(_ costs: OffloadCosts, _ state: State) -> [Double] {
         guard cpu != nil else { return Array(repeating: 0, count: 9) }
         // How often a module follows another: 0 on the GPU, 1 on the processor, 2 shared attention, 3 shared feed-forward.
@@ -82,7 +84,9 @@ extension OffloadSearch {
                 func site(_ place: Int) -> Int { place < 2 ? place : place == 2 ? attention : feedForward }
                 var total = 0.0
                 for from in 0..<4 {
-                    for to in 0..<4 where follows[4 * from + to] > 0 { total += follows[4 * from + to] * costs.hops[3 * site(from) + site(to)] }
+                    for to in 0..<4 where follows[4 * from + to] > 0 {
+                        total += follows[4 * from + to] * costs.hops[3 * site(from) + site(to)]
+                    }
                 }
                 result.append(total)
             }
@@ -182,7 +186,8 @@ extension OffloadSearch {
 
     // MARK: Token buckets
 
-    /// The setting with its shares, also for token counts that the workload does not ask for but a run may: from the decoding step on every bucket has its own.
+    /// The setting with its shares, also for token counts that the workload does not ask for but a run may: from the decoding step on every
+    /// bucket has its own.
     func complete(_ setting: OffloadSetting, _ found: Found) -> OffloadSetting {
         // Without streaming every choice is the first: nothing to the GPU.
 
@@ -206,7 +211,9 @@ extension OffloadSearch {
                 choice = found.choice[1]
             } else {
                 let tokens = next.isFinite ? (edge * next).squareRoot() : 2 * edge
-                guard let costs = OffloadCosts(problem, setting, layers, units: units, load: .prefill(sequences: 1, tokens: tokens)) else { continue }
+                guard let costs = OffloadCosts(problem, setting, layers, units: units, load: .prefill(sequences: 1, tokens: tokens)) else {
+                    continue
+                }
                 choice = shares([[(costs, 1)]], found.state).choice[0]
             }
             for kind in result.kinds.indices {

@@ -1,12 +1,13 @@
 import Models
 import Plans
 
-/// The best offloading of a stage to one GPU and the processor beside it, under the cost model: which modules stay resident, which lie on disk, and the GPU's share of every other one by token
-/// count.
+/// The best offloading of a stage to one GPU and the processor beside it, under the cost model: which modules stay resident, which lie on
+/// disk, and the GPU's share of every other one by token count.
 ///
-/// With one kind of layer the result is exact: numbers of resident attention and feed-forward modules are enumerated, and for each the shares that can be realised (whole KV heads,
-/// whole grains of columns) are searched: all of attention's, and for each of those feed-forward's by bisection, since the step is convex in it between its ends. A lower bound by resource prunes
-/// most. With several kinds (`OffloadSearch+Kinds.swift`) it is a local search with a proven gap.
+/// With one kind of layer the result is exact: numbers of resident attention and feed-forward modules are enumerated, and for each the
+/// shares that can be realised (whole KV heads, whole grains of columns) are searched: all of attention's, and for each of those
+/// feed-forward's by bisection, since the step is convex in it between its ends. A lower bound by resource prunes most. With several kinds
+/// (`OffloadSearch+Kinds.swift`) it is a local search with a proven gap.
 struct OffloadSearch {
     let problem: Problem
     let gpu: Int
@@ -56,7 +57,8 @@ struct OffloadSearch {
     ///   - window: bytes of staging buffers.
     ///   - spread: whether resident layers lie among the others and not behind them.
     init?(
-        _ problem: Problem, gpu: Int, cpu: Int?, range: Range<Int>, sequences: Int, together: Int? = nil, window: Int = OffloadSetting.window,
+        _ problem: Problem, gpu: Int, cpu: Int?, range: Range<Int>, sequences: Int, together: Int? = nil,
+        window: Int = OffloadSetting.window,
         spread: Bool = false
     ) {
         guard !range.isEmpty, let layers = OffloadLayers(problem, range: range, gpu: gpu, cpu: cpu, spread: spread) else { return nil }
@@ -125,7 +127,8 @@ struct OffloadSearch {
         let hasOutput = layers.range.upperBound == problem.shape.layerCount
         for keyValueOnHost in cpu == nil ? [false] : [false, true] {
             var setting = OffloadSetting(
-                gpu: gpu, cpu: cpu, kinds: grains.map { OffloadSetting.Kind(grains: $0) }, keyValueOnHost: keyValueOnHost, outputOnGPU: true,
+                gpu: gpu, cpu: cpu, kinds: grains.map { OffloadSetting.Kind(grains: $0) }, keyValueOnHost: keyValueOnHost,
+                outputOnGPU: true,
                 sequences: sequences, together: together, window: window)
             // What a module costs depends on where the cache is alone.
             let costs = targets.map { $0.compactMap { OffloadCosts(problem, setting, layers, units: units, load: $0.load) } }
@@ -138,7 +141,9 @@ struct OffloadSearch {
                         zip(targets, costs).map { ($1.with(problem, setting, layers, streams: streams), $0.weight) }
                     }
                     let mustBeResident = !streams && cpu == nil
-                    guard var one = bytes.count == 2 ? exact(loads, room, mustBeResident) : local(loads, room, mustBeResident) else { continue }
+                    guard var one = bytes.count == 2 ? exact(loads, room, mustBeResident) : local(loads, room, mustBeResident) else {
+                        continue
+                    }
                     one.streams = streams
                     found.append((setting, one))
                 }
@@ -160,7 +165,8 @@ struct OffloadSearch {
         let hasOutput = layers.range.upperBound == shape.layerCount, hasEmbedding = layers.range.lowerBound == 0
         let block = BlockGeometry(microBatchSize: sequences, microBatchCount: 1)
         let working = MemoryModel.working(
-            shape, tokens: MemoryModel.stepTokens(block, promptTokens: problem.workload.meanPrompt), sequences: Double(sequences), logits: hasOutput)
+            shape, tokens: MemoryModel.stepTokens(block, promptTokens: problem.workload.meanPrompt), sequences: Double(sequences),
+            logits: hasOutput)
         let window = Double(window)
         // Sums are rounded up, and added in another order than here.
         var own = Double(hardware.memories[hardware.devices[gpu].memory].capacity) - working - (streams ? window : 0) - 4096
@@ -200,7 +206,9 @@ struct OffloadSearch {
         let bounds = loads.map { $0.map { Bound($0.costs) } }
         func least(_ numbers: Bound.Numbers) -> Double {
             var sum = 0.0
-            for (bucket, bounds) in zip(loads, bounds) { for (entry, bound) in zip(bucket, bounds) { sum += entry.weight * bound.least(numbers) } }
+            for (bucket, bounds) in zip(loads, bounds) {
+                for (entry, bound) in zip(bucket, bounds) { sum += entry.weight * bound.least(numbers) }
+            }
             return sum
         }
         func consider(_ attention: Int, _ feedForward: Int) {
@@ -264,7 +272,8 @@ struct OffloadSearch {
         if needed <= room.host { return [(0, 0)] }
         guard room.hasDisk, room.hostBesideDisk >= 0 else { return [] }
         var result: [(Int, Int)] = []
-        // Fewer attention modules on disk than this leave too much even with all of feed-forward there; with more than that no feed-forward is needed.
+        // Fewer attention modules on disk than this leave too much even with all of feed-forward there; with more than that no feed-forward
+        // is needed.
         let rest = needed - room.hostBesideDisk
         let least = max(0, ((rest - Double(count - feedForward) * bytes[1]) / max(1, bytes[0])).rounded(.up))
         let most = min(Double(count - attention), max(least, (rest / max(1, bytes[0])).rounded(.up)))
@@ -278,7 +287,8 @@ struct OffloadSearch {
         return result
     }
 
-    /// A lower bound on a step from numbers of modules alone: for every resource, and for mixtures of the chain and the link, the least that modules can add.
+    /// A lower bound on a step from numbers of modules alone: for every resource, and for mixtures of the chain and the link, the least
+    /// that modules can add.
     private struct Bound {
         /// One, then attention resident, shared from host and from disk, and feed-forward so.
         typealias Numbers = SIMD8<Double>
@@ -301,7 +311,8 @@ struct OffloadSearch {
                 let (a, f) = (costs.kinds[0], costs.kinds[1])
                 terms.append(
                     Numbers(
-                        value(costs.fixed), value(a.resident), least(a.host), least(a.disk), value(f.resident), least(f.host), least(f.disk), 0))
+                        value(costs.fixed), value(a.resident), least(a.host), least(a.disk), value(f.resident), least(f.host),
+                        least(f.disk), 0))
             }
             for lane in 0..<6 { add { $0[lane] } }
             for share in stride(from: 0.125, to: 1, by: 0.125) { add { share * $0[0] + (1 - share) * $0[1] } }

@@ -1,8 +1,8 @@
 import Models
 import Plans
 
-/// How a stage is offloaded to one GPU and the processor beside it (HeteGen): which modules stay on the GPU, which lie on disk, and the share of every other one that the GPU
-/// multiplies, by token count.
+/// How a stage is offloaded to one GPU and the processor beside it (HeteGen): which modules stay on the GPU, which lie on disk, and the
+/// share of every other one that the GPU multiplies, by token count.
 struct OffloadSetting: Equatable {
     /// One kind of module: attention or feed-forward of one kind of layer.
     struct Kind: Equatable {
@@ -10,8 +10,8 @@ struct OffloadSetting: Equatable {
         var resident = 0
         /// The last so many of the others lie on disk.
         var disk = 0
-        /// Grains (of `grains`) that the GPU multiplies of each module that is not resident, from so many tokens of a micro-batch on; ascending, the
-        /// first from 1.
+        /// Grains (of `grains`) that the GPU multiplies of each module that is not resident, from so many tokens of a micro-batch on;
+        /// ascending, the first from 1.
         var buckets: [Bucket] = []
         var grains = 1
 
@@ -72,8 +72,8 @@ struct OffloadLayers {
 
     /// nil where a pin names a device that is neither.
     ///
-    /// - Parameter spread: numbers the layers of a kind so that any last so many of them lie evenly among the others, and not behind them: transfers can then use the time of
-    ///   resident layers with a window for a few layers.
+    /// - Parameter spread: numbers the layers of a kind so that any last so many of them lie evenly among the others, and not behind them:
+    ///   transfers can then use the time of resident layers with a window for a few layers.
     init?(_ problem: Problem, range: Range<Int>, gpu: Int, cpu: Int?, spread: Bool = false) {
         self.range = range
         var first = 0
@@ -98,7 +98,9 @@ struct OffloadLayers {
         }
         guard spread else { return }
         let ranks = counts.map(Self.evenRanks)
-        for index in layers.indices where layers[index].place == .free { layers[index].number = ranks[layers[index].type][layers[index].number] }
+        for index in layers.indices where layers[index].place == .free {
+            layers[index].number = ranks[layers[index].type][layers[index].number]
+        }
     }
 
     /// A permutation of 0 ..< count whose every upper part lies evenly: ranks by the number read backwards in base two (van der Corput).
@@ -138,7 +140,9 @@ extension Problem {
         let plans = layers.layers.map {
             LayerDraft(attention: parts(2 * $0.type, $0), feedForward: parts(2 * $0.type + 1, $0))
         }
-        let output = setting.outputOnGPU ? PartDraft(1, home: own, device: setting.gpu) : PartDraft(1, home: host, device: setting.cpu ?? setting.gpu)
+        let output =
+            setting.outputOnGPU
+            ? PartDraft(1, home: own, device: setting.gpu) : PartDraft(1, home: host, device: setting.cpu ?? setting.gpu)
         return StageDraft(
             machine: machine, layers: layers.range, plans: plans, output: [output], embeddingHome: host,
             keyValue: [offloadedKeyValue(setting)], hidden: own, window: setting.window)
@@ -153,7 +157,8 @@ extension Problem {
             later: (max(32, setting.sequences + 1), setting.gpu))
     }
 
-    /// A module's parts: between two neighbours of the units that any bucket gives the GPU, one part that moves to and fro with the token count.
+    /// A module's parts: between two neighbours of the units that any bucket gives the GPU, one part that moves to and fro with the token
+    /// count.
     private func sharedParts(_ kind: OffloadSetting.Kind, _ setting: OffloadSetting, home: Int) -> [PartDraft] {
         guard let cpu = setting.cpu else { return [PartDraft(1, home: home, device: setting.gpu)] }
         var result: [PartDraft] = []

@@ -1,6 +1,7 @@
 /// Small pools: every partition.
 extension PartitionSearch {
-    /// Enumerates all partitions into sets that hold the model, each set's devices in descending order of the list; false where there are too many.
+    /// Enumerates all partitions into sets that hold the model, each set's devices in descending order of the list; false where there are
+    /// too many.
     func enumerate() -> Bool {
         guard total.reduce(1.0, { $0 * Double($1 + 1) }) <= 700 else { return false }
         var sets: [Counts] = []

@@ -17,7 +17,9 @@ extension PartitionSearch {
         var random = SplitMix(seed: problem.seed)
         for kick in 0..<kicks where !deadline.passed && (kick == 0 || !isSaturated && devices <= 100) {
             // Published mutations of the best, then neighbours again.
-            for _ in 0..<mutations where !best.isEmpty && !deadline.passed { consider(disturbed(best[random.below(best.count)].replicas, &random)) }
+            for _ in 0..<mutations where !best.isEmpty && !deadline.passed {
+                consider(disturbed(best[random.below(best.count)].replicas, &random))
+            }
             guard let base = best.isEmpty ? nil : best[kick % min(2, best.count)] else { break }
             _ = improve(tried.insert(base.replicas).inserted ? base.replicas : disturbed(base.replicas, &random), rounds: 12, width: 2)
         }
@@ -105,7 +107,8 @@ extension PartitionSearch {
 
     func near(_ pool: Int, _ freed: Counts) -> Bool {
         let kinds = freed.count { $0 > 0 }
-        return kinds < 3 && freed.indices.contains { freed[$0] > 0 && solver.distance(solver.pools[$0].machine, solver.pools[pool].machine) < 5e-3 }
+        return kinds < 3
+            && freed.indices.contains { freed[$0] > 0 && solver.distance(solver.pools[$0].machine, solver.pools[pool].machine) < 5e-3 }
     }
 
     /// Replicas alone, pairs and triples by distance; of many only the nearest.
@@ -116,9 +119,13 @@ extension PartitionSearch {
         for a in partition.indices {
             var near: [(Double, Int)] = []
             var signs: Set<[Int]> = []
-            for (distance, b) in partition.indices.filter({ $0 != a }).map({ (distance(partition[a], partition[$0]), $0) }).sorted(by: { $0 < $1 }) {
+            for (distance, b) in partition.indices.filter({ $0 != a }).map({ (distance(partition[a], partition[$0]), $0) }).sorted(by: {
+                $0 < $1
+            }) {
                 // Another of the same kind as near is the same neighbour.
-                guard near.count < 8, signs.insert([solver.solve(partition[b]).shape.id, Int(min(1e12, distance * 1e9))]).inserted else { continue }
+                guard near.count < 8, signs.insert([solver.solve(partition[b]).shape.id, Int(min(1e12, distance * 1e9))]).inserted else {
+                    continue
+                }
                 near.append((distance, b))
             }
             for (distance, b) in near { pairs.append((distance, [min(a, b), max(a, b)])) }

@@ -2,8 +2,9 @@ import Plans
 
 /// Which devices form which replica: partitions of a pool, devices left out allowed, scored by requests.
 ///
-/// Small pools are searched exactly, every partition into sets that hold the model. Larger ones by re-partitioning: the devices of one, two or three neighbouring replicas and what is left over near
-/// them are freed and divided anew, best by several additive values of a replica at once (a dynamic programme over sets), each candidate scored as a whole; until nothing improves. Deterministic.
+/// Small pools are searched exactly, every partition into sets that hold the model. Larger ones by re-partitioning: the devices of one, two
+/// or three neighbouring replicas and what is left over near them are freed and divided anew, best by several additive values of a replica
+/// at once (a dynamic programme over sets), each candidate scored as a whole; until nothing improves. Deterministic.
 final class PartitionSearch {
     typealias Counts = [Int]
 
@@ -40,7 +41,8 @@ final class PartitionSearch {
     /// Most sets that a re-partitioning considers.
     var width = 120
     static let kept = 12
-    /// How choices are made for all replicas alike: the fastest; what sustains most, in several senses, under any cap on sequences, under none, and under the tight one.
+    /// How choices are made for all replicas alike: the fastest; what sustains most, in several senses, under any cap on sequences, under
+    /// none, and under the tight one.
     static let measures: [(measure: Int, isOpen: @Sendable (Double?) -> Bool)] = [
         (-1, { _ in true }), (0, { _ in true }), (1, { $0 == nil }), (2, { $0 == nil }), (0, { $0 == nil }), (0, { $0 != 1 && $0 != nil }),
     ]
@@ -61,7 +63,8 @@ final class PartitionSearch {
     func consider(_ partition: [Counts]) -> Double {
         let located = partition.map { ($0, solver.solve($0)) }.filter { !$0.1.choices.isEmpty }
         guard !located.isEmpty else { return .infinity }
-        // Like replicas are one entry: a partition is known by its shapes; prices are of machines, so those are part of it where they count.
+        // Like replicas are one entry: a partition is known by its shapes; prices are of machines, so those are part of it where they
+        // count.
         var key = located.map(\.1.shape.id).sorted()
         if problem.objective == .cost { key += [-1] + machines(located.map(\.0)) }
         if let found = known[key], found >= (best.last?.score ?? .infinity) || best.contains(where: { $0.score == found }) { return found }
@@ -72,7 +75,9 @@ final class PartitionSearch {
             let picks = options.map { choices -> Int in
                 guard measure >= 0 else { return 0 }
                 let open = choices.indices.filter { isOpen(choices[$0].cap) }
-                return open.max { (choices[$0].sustained[measure], -choices[$0].total) < (choices[$1].sustained[measure], -choices[$1].total) } ?? 0
+                return open.max {
+                    (choices[$0].sustained[measure], -choices[$0].total) < (choices[$1].sustained[measure], -choices[$1].total)
+                } ?? 0
             }
             guard tried.insert(picks).inserted else { continue }
             let value = score(zip(options, picks).map { $0[$1] }, located.map(\.0))
@@ -89,7 +94,9 @@ final class PartitionSearch {
         guard !located.isEmpty else { return }
         for (measure, isOpen) in Self.measures where measure == 0 {
             let picks = located.map { _, found -> Int in
-                found.choices.indices.filter { isOpen(found.choices[$0].cap) }.max { found.choices[$0].sustained[0] < found.choices[$1].sustained[0] }
+                found.choices.indices.filter { isOpen(found.choices[$0].cap) }.max {
+                    found.choices[$0].sustained[0] < found.choices[$1].sustained[0]
+                }
                     ?? 0
             }
             guard !standing.contains(where: { $0.picks == picks }) else { continue }
@@ -115,10 +122,14 @@ final class PartitionSearch {
     /// What an hour of the machines and devices costs; nil where nothing has a price.
     func price(_ chosen: [ReplicaChoice], _ replicas: [Counts]) -> Double? {
         var prices: [Double] = []
-        for machine in machines(replicas) { if let price = problem.hardware.profile.machines[machine].pricePerHour { prices.append(price) } }
+        for machine in machines(replicas) {
+            if let price = problem.hardware.profile.machines[machine].pricePerHour { prices.append(price) }
+        }
         for counts in replicas {
             for (pool, count) in counts.enumerated() where count > 0 {
-                if let price = problem.hardware.devices[solver.pools[pool].devices[0]].profile.pricePerHour { prices.append(price * Double(count)) }
+                if let price = problem.hardware.devices[solver.pools[pool].devices[0]].profile.pricePerHour {
+                    prices.append(price * Double(count))
+                }
             }
         }
         return prices.isEmpty ? nil : prices.reduce(0, +)
@@ -146,7 +157,8 @@ final class PartitionSearch {
             for server in servers {
                 let count = max(1, min(server.mostSequences, Int((Double(batch) / Double(servers.count)).rounded(.up))))
                 let time =
-                    server.occupancyAlone * prompt * Double(count) + server.firstTokenPerToken * prompt + max(0, output - 1) * server.round(count)
+                    server.occupancyAlone * prompt * Double(count) + server.firstTokenPerToken * prompt + max(0, output - 1)
+                    * server.round(count)
                 rate += Double(count) * output / time
                 sequences += Double(count)
                 longest = max(longest, time)

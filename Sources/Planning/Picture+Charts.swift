@@ -83,7 +83,8 @@ extension Picture {
         let bottom = y + shown.reduce(0) { $0 + ($1.isTransfer ? 12 : 18) }
         for tick in ticks(timeline.seconds) {
             drawing.line(left + tick * scale, y, left + tick * scale, bottom + 3)
-            drawing.text(left + tick * scale, bottom + 14, tick == 0 ? "0" : Text.seconds(tick), size: 9, colour: Drawing.faint, anchor: .middle)
+            drawing.text(
+                left + tick * scale, bottom + 14, tick == 0 ? "0" : Text.seconds(tick), size: 9, colour: Drawing.faint, anchor: .middle)
         }
         for lane in shown {
             let tall = lane.isTransfer ? 9.0 : 15.0

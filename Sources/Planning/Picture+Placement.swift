@@ -4,8 +4,8 @@ import Plans
 extension Picture {
     private static let most = 16
 
-    /// Per replica a band for attention, one for the feed-forward part and one for keys and values: layers from left to right, the devices that multiply
-    /// them stacked by their shares, hatched where the weights come from another memory.
+    /// Per replica a band for attention, one for the feed-forward part and one for keys and values: layers from left to right, the devices
+    /// that multiply them stacked by their shares, hatched where the weights come from another memory.
     func drawPlacement(_ drawing: inout Drawing, _ top: Double) -> Double {
         let replicas = result.best.plan.replicas
         let streamed = drawing.hatch("host", gap: 7), read = drawing.hatch("disk", gap: 4)
@@ -18,7 +18,8 @@ extension Picture {
             let sequences = replica.schedule.block.sequences, planned = replica.schedule.block
             let block = planned.microBatchCount > 1 ? " (\(planned.microBatchSize) x \(planned.microBatchCount))" : ""
             drawing.text(
-                Self.left, y + 11, "replica \(number)\(sequences > 1 ? ": \(sequences) sequences together\(block)" : "")", size: 12, bold: true)
+                Self.left, y + 11, "replica \(number)\(sequences > 1 ? ": \(sequences) sequences together\(block)" : "")", size: 12,
+                bold: true)
             y += 18
             let bands: [(name: String, tall: Double)] = [("attention", 26 * scale), ("feed-forward", 44 * scale), ("KV cache", 12 * scale)]
             for (band, (name, tall)) in bands.enumerated() {
@@ -41,7 +42,8 @@ extension Picture {
                             if height >= 12, wide > Drawing.width(of: label, size: 10) + 8 {
                                 if part.streamedFrom != nil {
                                     drawing.rectangle(
-                                        x + 3, y + offset + height / 2 - 6.5, Drawing.width(of: label, size: 10) + 6, 13, fill: colour(part.device),
+                                        x + 3, y + offset + height / 2 - 6.5, Drawing.width(of: label, size: 10) + 6, 13,
+                                        fill: colour(part.device),
                                         radius: 2)
                                 }
                                 drawing.text(x + 6, y + offset + height / 2 + 3.5, label, size: 10, colour: "#ffffff")
@@ -54,7 +56,8 @@ extension Picture {
             }
             for stage in replica.stages {
                 let x = Self.left + labels + full * Double(stage.layers.lowerBound) / Double(problem.shape.layerCount)
-                let label = stage.layers.count == 1 ? "\(stage.layers.lowerBound)" : "\(stage.layers.lowerBound)-\(stage.layers.upperBound - 1)"
+                let label =
+                    stage.layers.count == 1 ? "\(stage.layers.lowerBound)" : "\(stage.layers.lowerBound)-\(stage.layers.upperBound - 1)"
                 if full * Double(stage.layers.count) / Double(problem.shape.layerCount) > Drawing.width(of: label, size: 9) {
                     drawing.text(x, y + 8, label, size: 9, colour: Drawing.faint)
                 }

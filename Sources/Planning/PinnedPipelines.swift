@@ -1,7 +1,8 @@
 import Models
 import Plans
 
-/// Pipelines that keep the user's pins: pinned ranges stay on their devices, what lies between is distributed over all devices within what memory is left.
+/// Pipelines that keep the user's pins: pinned ranges stay on their devices, what lies between is distributed over all devices within what
+/// memory is left.
 struct PinnedPipelines {
     let problem: Problem
 
@@ -52,7 +53,9 @@ struct PinnedPipelines {
             let seconds = zip(order, nodes).map { device, node in
                 node.seconds.enumerated().map { $0 <= max(0, room[device] ?? 0) ? $1 : .infinity }
             }
-            guard let split = LayerSplit.leastSum(seconds, layers: segment.layers.count, bound: .greatestFiniteMagnitude) else { return nil }
+            guard let split = LayerSplit.leastSum(seconds, layers: segment.layers.count, bound: .greatestFiniteMagnitude) else {
+                return nil
+            }
             var first = segment.layers.lowerBound
             for (device, count) in zip(order, split.counts) where count > 0 {
                 parts.append((device, first..<first + count))

@@ -1,9 +1,11 @@
 import Models
 import Plans
 
-/// What modules cost on single devices, for searches over pipelines: seconds are linear in the modules of a stage, so a stage of any modules is a dot product.
+/// What modules cost on single devices, for searches over pipelines: seconds are linear in the modules of a stage, so a stage of any
+/// modules is a dot product.
 ///
-/// Modules are numbered two per layer (`Stage.modules`). Devices of one machine with equal profiles and memories are one class: orders that only swap them are one order.
+/// Modules are numbered two per layer (`Stage.modules`). Devices of one machine with equal profiles and memories are one class: orders that
+/// only swap them are one order.
 struct PipelineCosts {
     struct DeviceClass {
         /// Hardware's indices; a pipeline takes them in this order.
@@ -56,7 +58,8 @@ struct PipelineCosts {
             before[(2 * kind + module % 2) * columns + module + 1] += 1
             if module == moduleCount - 1 { before[2 * kinds.count * columns + module + 1] = 1 }
             weights.append(
-                weights[module] + (Double(isAttention ? layer.attention.elements : layer.feedForward.elements) + Double(layer.normElements) / 2)
+                weights[module]
+                    + (Double(isAttention ? layer.attention.elements : layer.feedForward.elements) + Double(layer.normElements) / 2)
                     * shape.bytesPerElement)
             keyValues.append(keyValues[module] + (isAttention ? layer.attention.keyValuePositionBytes(problem.keyValueFormat) : 0))
         }
@@ -76,7 +79,8 @@ struct PipelineCosts {
             }
             func model(_ modules: Range<Int>) -> StageModel? {
                 try? StageModel(
-                    problem.realiser.layout(problem.residentStage(device, modules: modules), sequences: 1), hardware: hardware, shape: shape)
+                    problem.realiser.layout(problem.residentStage(device, modules: modules), sequences: 1), hardware: hardware, shape: shape
+                )
             }
             var attention: [StageModel] = [], feedForward: [StageModel] = []
             for layer in representative {
@@ -87,7 +91,8 @@ struct PipelineCosts {
             guard let output = model(moduleCount - 1..<moduleCount) else { return nil }
             classes.append(
                 DeviceClass(
-                    devices: [device], capacity: capacity, overhead: hardware.profile.machines[found.machine].stepOverhead, attention: attention,
+                    devices: [device], capacity: capacity, overhead: hardware.profile.machines[found.machine].stepOverhead,
+                    attention: attention,
                     feedForward: feedForward, output: output, countsHostMemory: found.isCPU))
         }
         guard !classes.isEmpty else { return nil }
@@ -122,7 +127,8 @@ struct PipelineCosts {
         return (time.chain, time.hostMemory)
     }
 
-    /// Seconds of a load for the modules before each module, on one class: prefix sums of the chain, and of host memory. The output matrix counts with the last module.
+    /// Seconds of a load for the modules before each module, on one class: prefix sums of the chain, and of host memory. The output matrix
+    /// counts with the last module.
     func prefix(_ index: Int, _ load: StepLoad) -> (chain: [Double], host: [Double]) {
         let columns = moduleCount + 1
         var chain = Array(repeating: 0.0, count: columns), host = chain

@@ -17,7 +17,8 @@ enum PipelineOrders {
         return found
     }
 
-    /// Visits every sequence, built from its last stage to its first; `extend` makes the state of a longer suffix, and nil cuts it off with everything longer.
+    /// Visits every sequence, built from its last stage to its first; `extend` makes the state of a longer suffix, and nil cuts it off with
+    /// everything longer.
     static func suffixes<State>(_ sizes: [Int], longest: Int, _ extend: (_ state: State?, _ device: Int, _ order: [Int]) -> State?) {
         var left = sizes
         func visit(_ state: State?, _ order: [Int]) {
@@ -38,7 +39,9 @@ enum PipelineOrders {
         let hardware = costs.problem.hardware
         let machines = Dictionary(grouping: costs.classes.indices) { hardware.devices[costs.classes[$0].devices[0]].machine }
         func speed(_ index: Int) -> Double { hardware.devices[costs.classes[index].devices[0]].profile.readBytesPerSecond }
-        func strength(_ machine: Int) -> Double { (machines[machine] ?? []).reduce(0) { $0 + speed($1) * Double(costs.classes[$1].devices.count) } }
+        func strength(_ machine: Int) -> Double {
+            (machines[machine] ?? []).reduce(0) { $0 + speed($1) * Double(costs.classes[$1].devices.count) }
+        }
         let bySpeed = machines.keys.sorted { (strength($0), -$0) > (strength($1), -$1) }
         var result: [[Int]] = []
         for order in machineOrders(bySpeed) {
@@ -53,7 +56,9 @@ enum PipelineOrders {
                 var part = whole
                 while !part.isEmpty {
                     if !result.contains(part) { result.append(part) }
-                    guard part.count > 1, let slowest = part.indices.min(by: { (speed(part[$0]), $0) < (speed(part[$1]), $1) }) else { break }
+                    guard part.count > 1, let slowest = part.indices.min(by: { (speed(part[$0]), $0) < (speed(part[$1]), $1) }) else {
+                        break
+                    }
                     let step = part.count > 16 ? part.count / 8 : 1
                     part.remove(at: slowest)
                     for _ in 1..<max(1, step) where part.count > 1 {

@@ -23,7 +23,8 @@ extension Problem {
         var prediction = Prediction()
         prediction.memory = uses.sorted { $0.key < $1.key }.map { key, use in
             Prediction.MemoryUse(
-                memory: MemoryID(key), bytes: use.bytes, capacity: hardware.memories.indices.contains(key) ? hardware.memories[key].capacity : nil)
+                memory: MemoryID(key), bytes: use.bytes,
+                capacity: hardware.memories.indices.contains(key) ? hardware.memories[key].capacity : nil)
         }
         let prompt = workload.meanPrompt, output = workload.meanOutput
         var score = Double.infinity
@@ -79,7 +80,8 @@ extension Problem {
         let price = pricePerHour(models)
         if objective == .cost, let price { score *= price / 3600 }
         return Assessment(
-            prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, pricePerHour: price, isSimulated: isSimulated,
+            prediction: prediction, score: score.isFinite ? score : .infinity, overflows: overflows, pricePerHour: price,
+            isSimulated: isSimulated,
             problem: self, first: models[0])
     }
 
@@ -157,7 +159,9 @@ extension ReplicaModel {
             if time.hostMemory > 0 { result[prefix + "host memory", default: 0] += time.hostMemory }
             if time.terms.exchange > 0 { result["exchange in stage \(index)", default: 0] += time.terms.exchange }
             result["overhead", default: 0] += time.overhead
-            if index < boundaries.count { result["stage \(index) to \(index + 1)", default: 0] += boundarySeconds(index, tokens: load.tokens) }
+            if index < boundaries.count {
+                result["stage \(index) to \(index + 1)", default: 0] += boundarySeconds(index, tokens: load.tokens)
+            }
         }
         return result
     }

@@ -3,9 +3,11 @@ import Plans
 extension Problem {
     /// Gives drafts their block geometry and KV capacity, the best that memory allows, and evaluates them.
     ///
-    /// Latency and time to first token run the workload's batch at once; throughput tries sequence counts from what fits downward; requests over time get all the room there
-    /// is, or what is given for each replica. Returns the best fitting evaluation, or one that says what does not fit.
-    func finish(_ replicas: [[StageDraft]], slices: [[SliceTable]] = [], most sequences: [Int] = [], strategy: Strategy, note: String) -> Evaluation?
+    /// Latency and time to first token run the workload's batch at once; throughput tries sequence counts from what fits downward; requests
+    /// over time get all the room there is, or what is given for each replica. Returns the best fitting evaluation, or one that says what
+    /// does not fit.
+    func finish(_ replicas: [[StageDraft]], slices: [[SliceTable]] = [], most sequences: [Int] = [], strategy: Strategy, note: String)
+        -> Evaluation?
     {
         let count = Double(replicas.count)
         func drafts(_ sequences: [Int]) -> [ReplicaDraft] {
@@ -95,9 +97,11 @@ extension Problem {
         let shares = shares ?? Array(repeating: 1 / Double(devices.count), count: devices.count)
         let parts = zip(devices, shares).map { PartDraft($1, home: hardware.devices[$0].memory, device: $0) }
         return StageDraft(
-            machine: hardware.devices[devices[0]].machine, layers: layers, plans: [LayerDraft(attention: parts, feedForward: parts)], output: parts,
+            machine: hardware.devices[devices[0]].machine, layers: layers, plans: [LayerDraft(attention: parts, feedForward: parts)],
+            output: parts,
             embeddingHome: hardware.devices[devices[0]].memory,
-            keyValue: parts.map { KeyValueDraft(share: $0.share, memory: $0.home, device: $0.device) }, hidden: hardware.devices[devices[0]].memory)
+            keyValue: parts.map { KeyValueDraft(share: $0.share, memory: $0.home, device: $0.device) },
+            hidden: hardware.devices[devices[0]].memory)
     }
 
     /// A resident stage on one device for a range of modules, two per layer (`Stage.modules`).

@@ -1,7 +1,8 @@
 import Plans
 
 extension Problem {
-    /// The scored requests on a plan, step by step with the engine's scheduler: what `motley simulate` does. nil where the plan cannot be simulated.
+    /// The scored requests on a plan, step by step with the engine's scheduler: what `motley simulate` does. nil where the plan cannot be
+    /// simulated.
     ///
     /// Of long outputs fewer requests are simulated, so that this takes some ten milliseconds.
     func simulated(_ plan: Plan) -> QueueModel.Outcome? {
@@ -11,7 +12,8 @@ extension Problem {
             return tokens > Self.simulatedTokens
         }
         let chosen = Array(requests.prefix(max(Self.leastSimulated, count ?? requests.count)))
-        let scenario = Scenario(hardware: hardware.profile, model: shape, workload: workload, objective: objective, constraints: constraints)
+        let scenario = Scenario(
+            hardware: hardware.profile, model: shape, workload: workload, objective: objective, constraints: constraints)
         let evaluation = Evaluation(plan: plan, prediction: Prediction(), score: 0, overflows: [], strategy: "", note: "")
         guard var simulator = try? Simulator(scenario, problem: self, plan: evaluation, requests: chosen) else { return nil }
         let report = simulator.run()
@@ -40,13 +42,14 @@ extension Problem {
 
     /// Plans as a search found them, of which contenders that fit are evaluated step by step; those come first.
     ///
-    /// - Parameter contenders: indices into `found`. What the queue model, which sees fewer delays than there are, thinks a quarter worse than what the
-    ///   steps already gave to another is not simulated.
+    /// - Parameter contenders: indices into `found`. What the queue model, which sees fewer delays than there are, thinks a quarter worse
+    ///   than what the steps already gave to another is not simulated.
     func decided(_ found: [Evaluation], contenders: [Int]) -> [Evaluation] {
         guard simulatesSteps, countsArrivals else { return Strategy.ranked(found) }
         var result = found
         var least = Double.infinity
-        for index in contenders.sorted(by: { (found[$0].score, $0) < (found[$1].score, $1) }) where found[index].fits && !found[index].isSimulated {
+        for index in contenders.sorted(by: { (found[$0].score, $0) < (found[$1].score, $1) })
+        where found[index].fits && !found[index].isSimulated {
             guard found[index].score <= least * 1.25 else { break }
             // What another strategy found as well is known.
             if let same = result.first(where: { $0.isSimulated && $0.plan.replicas == found[index].plan.replicas }) {

@@ -1,7 +1,8 @@
 import Plans
 
 extension Problem {
-    /// Prompt lengths that get a slice table while plans are compared: the mean, and where lengths differ quarters of their distribution and the longest.
+    /// Prompt lengths that get a slice table while plans are compared: the mean, and where lengths differ quarters of their distribution
+    /// and the longest.
     var slicedLengths: [Int] {
         let mean = Int(workload.meanPrompt.rounded())
         var lengths: Set<Int> = [mean]
@@ -18,14 +19,17 @@ extension Problem {
 
     /// The best slices for a pipeline of these stages, by prompt length; empty where no prompt gains from being cut.
     func sliceTables(_ plan: Plan, replica: Int = 0, lengths: [Int]? = nil) -> [SliceTable] {
-        guard let model = try? ReplicaModel(plan.replicas[replica], hardware: hardware, shape: shape), model.stages.count > 1 else { return [] }
+        guard let model = try? ReplicaModel(plan.replicas[replica], hardware: hardware, shape: shape), model.stages.count > 1 else {
+            return []
+        }
         let sequences =
             Double(togetherSequences) / Double(max(1, plan.replicas.count)) / Double(plan.replicas[replica].schedule.block.microBatchCount)
         let tables = (lengths ?? slicedLengths).map { Self.sliceTable(model, prompt: $0, sequences: workload.batch == nil ? 1 : sequences) }
         return tables.contains { $0.slices.count > 1 } ? tables : []
     }
 
-    /// A plan whose slice tables go on to the longest prompt that the context has room for, by doubling: prompts that this workload does not have, so its prediction stays.
+    /// A plan whose slice tables go on to the longest prompt that the context has room for, by doubling: prompts that this workload does
+    /// not have, so its prediction stays.
     func completed(_ plan: Plan) -> Plan {
         var plan = plan
         var known: [(stages: [Stage], tables: [SliceTable])] = []
@@ -57,7 +61,9 @@ extension Problem {
         let search = SliceSearch(
             stages: model.stages.count, tiles: tiles, longest: Int(ReplicaModel.longestStep) / tile,
             seconds: { stage, start, length in
-                model.stages[stage].time(SlicedPipeline.load(sequences: sequences, prompt: prompt, tile: tile, start: start, length: length)).seconds
+                model.stages[stage].time(
+                    SlicedPipeline.load(sequences: sequences, prompt: prompt, tile: tile, start: start, length: length)
+                ).seconds
             },
             transfer: { stage, start, length in
                 model.boundarySeconds(stage, tokens: sequences * Double(min(prompt, (start + length) * tile) - start * tile))

@@ -16,8 +16,8 @@ public struct Problem: Sendable {
     let keyValueFormat: KeyValueFormat
     /// Most sequences that a replica runs together where requests arrive over time; 1: no batching.
     var mostSequences = 256
-    /// Whether `evaluate` simulates requests step by step with the engine's scheduler, as `motley simulate` does, or uses the quick queue model that
-    /// searches use.
+    /// Whether `evaluate` simulates requests step by step with the engine's scheduler, as `motley simulate` does, or uses the quick queue
+    /// model that searches use.
     var simulatesSteps = true
     let pins: [DevicePin]
     let realiser: Realiser
@@ -33,7 +33,8 @@ public struct Problem: Sendable {
     public init(_ scenario: Scenario, seed: UInt64 = 1) throws(ConstraintError) {
         guard scenario.model.layerCount <= Self.mostLayers, scenario.model.layerCount > 0 else {
             throw ConstraintError(
-                message: "\(scenario.model.name) has \(scenario.model.layerCount) layers; models of 1 to \(Self.mostLayers) are planned for")
+                message: "\(scenario.model.name) has \(scenario.model.layerCount) layers; models of 1 to \(Self.mostLayers) are planned for"
+            )
         }
         hardware = try Hardware(scenario.hardware).restricted(by: scenario.constraints)
         shape = scenario.model
@@ -71,11 +72,13 @@ public struct Problem: Sendable {
         }
     }
 
-    /// What a lone request takes on so many devices of one kind in one machine, tensor-parallel over all of them whether the model fits or not: a yardstick.
+    /// What a lone request takes on so many devices of one kind in one machine, tensor-parallel over all of them whether the model fits or
+    /// not: a yardstick.
     static func referenceSeconds(device name: String, count: Int, shape: ModelShape, workload: Workload) -> Double {
         guard let device = CatalogueDevice.named(name)?.profile else { return .infinity }
         let machine = MachineProfile(
-            name: "reference", memory: MemoryProfile(capacity: 1 << 40, bytesPerSecond: 200e9), devices: Array(repeating: device, count: count))
+            name: "reference", memory: MemoryProfile(capacity: 1 << 40, bytesPerSecond: 200e9),
+            devices: Array(repeating: device, count: count))
         let hardware = Hardware(Profile(machines: [machine]))
         let parts = hardware.gpus.map { PartDraft(1 / Double(count), home: hardware.devices[$0].memory, device: $0) }
         let stage = StageDraft(

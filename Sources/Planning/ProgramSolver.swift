@@ -4,8 +4,9 @@
 
 /// Linear programs of the searches: scanned by the dense simplex, confirmed by CBC where the package has the trait `CBC` (the default).
 ///
-/// A program of a FlexGen policy takes the simplex some tens of microseconds and CBC a millisecond, most of it in making and presolving a model, and a search solves hundreds of
-/// them. So the simplex ranks the geometries and the programs of those that are realised go to CBC once more (docs/decisions.md).
+/// A program of a FlexGen policy takes the simplex some tens of microseconds and CBC a millisecond, most of it in making and presolving a
+/// model, and a search solves hundreds of them. So the simplex ranks the geometries and the programs of those that are realised go to CBC
+/// once more (docs/decisions.md).
 enum ProgramSolver {
     /// How far apart two objectives may be and still count as equal, relatively.
     static let tolerance = 1e-7
@@ -24,7 +25,8 @@ enum ProgramSolver {
     }
 
     #if CBC
-        /// The program through CBC's C interface; one model per call, as its documentation advises. nil where nothing satisfies the rows or the cost has no least value.
+        /// The program through CBC's C interface; one model per call, as its documentation advises. nil where nothing satisfies the rows or
+        /// the cost has no least value.
         ///
         /// - Parameter integers: variables that take whole numbers only.
         static func cbc(_ program: LinearProgram, integers: Set<Int> = []) -> LinearProgram.Solution? {

@@ -83,9 +83,11 @@ extension QueueModel {
     struct Server {
         /// Seconds of a decode round at 1, 2, 4, ... sequences, the last at `mostSequences`.
         var rounds: [Double]
-        /// Seconds a prompt token adds to the busiest stage's step beside so many decoding sequences, on the same grid: a step that reads the weights anyway takes a prompt along for less.
+        /// Seconds a prompt token adds to the busiest stage's step beside so many decoding sequences, on the same grid: a step that reads
+        /// the weights anyway takes a prompt along for less.
         var occupancy: [Double]
-        /// Seconds per prompt token that a lone prompt holds decoding sequences up: nothing overtakes in a pipeline, so they follow it through every stage.
+        /// Seconds per prompt token that a lone prompt holds decoding sequences up: nothing overtakes in a pipeline, so they follow it
+        /// through every stage.
         var stall: [Double]
         var stageCount: Int
         /// Seconds until the first token per prompt token, alone.
@@ -147,7 +149,8 @@ extension QueueModel {
             return values[values.count - 1]
         }
 
-        /// Requests per second at which so many sequences are active, by Little's law: n / (output x round(n) + n x prompt's occupancy); and seconds of a round stretched by others' prompts.
+        /// Requests per second at which so many sequences are active, by Little's law: n / (output x round(n) + n x prompt's occupancy);
+        /// and seconds of a round stretched by others' prompts.
         private func flow(_ count: Int, prompt: Double, output: Double) -> (rate: Double, round: Double) {
             let round = round(count), occupied = prompt * occupancy(count)
             let rate = Double(count) / (output * round + Double(count) * occupied)
@@ -159,7 +162,8 @@ extension QueueModel {
         /// Whether a request of mean length is within the limits while so many are active.
         func isInTime(_ count: Int, prompt: Double, output: Double, limits: Limits, slack: Double = 1) -> Bool {
             let round = flow(count, prompt: prompt, output: output).round, first = firstTokenPerToken * prompt
-            return first <= limits.first * slack && round <= limits.each * slack && first + max(0, output - 1) * round <= limits.total * slack
+            return first <= limits.first * slack && round <= limits.each * slack
+                && first + max(0, output - 1) * round <= limits.total * slack
         }
 
         /// The most sequences with which a request of mean length is within the limits; 0 where even a lone one is late.

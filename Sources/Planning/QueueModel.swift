@@ -1,8 +1,9 @@
 import Glibc
 import Plans
 
-/// Requests over time on several replicas, fast enough to score plans inside a search: each replica batches continuously, a decode round takes what the cost model says for the
-/// number of active sequences, a prompt stops its replica's decoding for as long as its busiest stage needs. Requests go where they are expected to finish first.
+/// Requests over time on several replicas, fast enough to score plans inside a search: each replica batches continuously, a decode round
+/// takes what the cost model says for the number of active sequences, a prompt stops its replica's decoding for as long as its busiest
+/// stage needs. Requests go where they are expected to finish first.
 ///
 /// A model of requests, not of steps: the step-exact answer is the simulator's.
 struct QueueModel {
@@ -17,7 +18,8 @@ struct QueueModel {
         func attainment(_ level: Limits) -> Double {
             guard !requests.isEmpty else { return 0 }
             var good = 0
-            for index in requests.indices where level.meets(first: firstToken[index], total: finished[index], output: requests[index].outputTokens) {
+            for index in requests.indices
+            where level.meets(first: firstToken[index], total: finished[index], output: requests[index].outputTokens) {
                 good += 1
             }
             return Double(good) / Double(requests.count)
@@ -44,8 +46,9 @@ struct QueueModel {
 
         /// Infinite where one did not end.
         var meanTotal: Double { finished.reduce(0, +) / Double(max(1, finished.count)) }
-        /// What throughput and cost make small where requests arrive over time: seconds per output token, counted in steps of 1 % from the shortest time there is (the last arrival), so that plans that
-        /// keep up alike are equal; of equal ones the mean time of a request decides, which adds less than a step.
+        /// What throughput and cost make small where requests arrive over time: seconds per output token, counted in steps of 1 % from the
+        /// shortest time there is (the last arrival), so that plans that keep up alike are equal; of equal ones the mean time of a request
+        /// decides, which adds less than a step.
         var secondsPerToken: Double {
             let exact = duration / max(1, tokens), mean = meanTotal
             let least = (requests.last?.arrival ?? 0) - (requests.first?.arrival ?? 0)
@@ -85,7 +88,8 @@ struct QueueModel {
             var now = 0.0
             return (0..<count).map { _ in
                 now -= log(random.unit()) / rate
-                return Workload.Request(arrival: now, promptTokens: workload.prompt.sample(&random), outputTokens: workload.output.sample(&random))
+                return Workload.Request(
+                    arrival: now, promptTokens: workload.prompt.sample(&random), outputTokens: workload.output.sample(&random))
             }
         }
     }
@@ -165,7 +169,8 @@ struct QueueModel {
                 outcome.duration = max(outcome.duration, until)
                 if let patience,
                     !patience.limits.meets(
-                        first: outcome.firstToken[next.request], total: outcome.finished[next.request], output: requests[next.request].outputTokens)
+                        first: outcome.firstToken[next.request], total: outcome.finished[next.request],
+                        output: requests[next.request].outputTokens)
                 {
                     missed += 1
                 }

@@ -41,12 +41,16 @@ struct ReplicaChoice {
     var key: [Int] { stages.flatMap { stage in stage.takes.flatMap { [$0.position, $0.count] } + [-1, stage.layers] } }
 
     /// Those that no other one beats in a lone request's time alone.
-    static func front(_ choices: [ReplicaChoice], limit: Int) -> [ReplicaChoice] { Array(choices.sorted { $0.lone < $1.lone }.prefix(limit)) }
+    static func front(_ choices: [ReplicaChoice], limit: Int) -> [ReplicaChoice] {
+        Array(choices.sorted { $0.lone < $1.lone }.prefix(limit))
+    }
 }
 
 extension ReplicaChoice: PipelineTimes {
     var stageCount: Int { stages.count }
-    var plannedMicroBatches: Int { problem.block(sequences: max(1, min(room, problem.mostSequences)), stages: stages.count).microBatchCount }
+    var plannedMicroBatches: Int {
+        problem.block(sequences: max(1, min(room, problem.mostSequences)), stages: stages.count).microBatchCount
+    }
 
     func stageSeconds(_ stage: Int, _ load: StepLoad) -> Double {
         let own = stages[stage]

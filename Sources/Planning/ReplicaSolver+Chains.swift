@@ -28,7 +28,8 @@ extension ReplicaSolver {
                     let cost = criterion == .lone ? group.lone : group.work
                     options.append(
                         ChainSearch.Option(
-                            group: number, offset: zip(group.takes, strides).reduce(0) { $0 + $1.0 * $1.1 }, takes: group.takes, fixed: cost.fixed,
+                            group: number, offset: zip(group.takes, strides).reduce(0) { $0 + $1.0 * $1.1 }, takes: group.takes,
+                            fixed: cost.fixed,
                             each: cost.each, output: cost.output, most: most))
                 }
                 return ChainSearch.Machine(counts: own, options: options, hop: hop(block, block, counts, criterion))
@@ -50,7 +51,9 @@ extension ReplicaSolver {
         guard criteria.countsLoad, !ranked.isEmpty else { return ReplicaChoice.front(found, limit: 1) }
         let single = ranked[0].choice.stages.count == 1 && involved.count == 1 && ranked[0].choice.usedDevices == counts.reduce(0, +)
         for level in criteria.levels.indices {
-            if level > 0 { for (order, _) in ranked.prefix(1) { if let choice = run(order, level: level, bound: nil) { found.append(choice) } } }
+            if level > 0 {
+                for (order, _) in ranked.prefix(1) { if let choice = run(order, level: level, bound: nil) { found.append(choice) } }
+            }
             guard let bound = leastWork(counts, involved, level: level) else { continue }
             for slack in single ? [1.0] : [1, 1.25, 1.6] where slack == 1 || !deadline.passed {
                 for (order, _) in ranked.prefix(slack == 1 ? 2 : 1) {
@@ -83,7 +86,9 @@ extension ReplicaSolver {
             for y in blocks[b] {
                 let (from, to) = (pools[x].devices[0], pools[y].devices.count > 1 && x == y ? pools[y].devices[1] : pools[y].devices[0])
                 let link = problem.hardware.boundary(from, to)
-                if link.link.seconds(bytes: StageBoundary.shortMessage) < best.link.seconds(bytes: StageBoundary.shortMessage) { best = link }
+                if link.link.seconds(bytes: StageBoundary.shortMessage) < best.link.seconds(bytes: StageBoundary.shortMessage) {
+                    best = link
+                }
             }
         }
         hops[key] = best
@@ -92,7 +97,9 @@ extension ReplicaSolver {
 
     func hop(_ a: Int, _ b: Int, _ counts: [Int], _ measure: Criteria.Measure) -> Double {
         let link = link(a, b)
-        return criteria.loads(measure).reduce(0) { $0 + $1.weight * link.seconds(elements: $1.load.tokens * Double(problem.shape.hiddenSize)) }
+        return criteria.loads(measure).reduce(0) {
+            $0 + $1.weight * link.seconds(elements: $1.load.tokens * Double(problem.shape.hiddenSize))
+        }
     }
 
     /// Orders of machines: all of up to four; beyond, nearest neighbours from every start.

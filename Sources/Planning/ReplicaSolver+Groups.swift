@@ -12,7 +12,9 @@ extension ReplicaSolver {
 
     func memoryShares(_ takes: [(pool: Int, count: Int)]) -> [Double] {
         takes.flatMap { pool, count in
-            Array(repeating: Double(problem.hardware.memories[problem.hardware.devices[pools[pool].devices[0]].memory].capacity), count: count)
+            Array(
+                repeating: Double(problem.hardware.memories[problem.hardware.devices[pools[pool].devices[0]].memory].capacity), count: count
+            )
         }
     }
 
@@ -39,7 +41,8 @@ extension ReplicaSolver {
             // Like groups of like pools are one.
             let key = takes.flatMap { [poolClass[$0.pool], $0.count] } + [shares == nil ? 0 : shares == memoryShares(takes) ? 1 : 2]
             let model =
-                made[key] ?? TensorGroup(problem, pools: pools, takes: takes, shares: shares ?? Array(repeating: 1 / Double(size), count: size))
+                made[key]
+                ?? TensorGroup(problem, pools: pools, takes: takes, shares: shares ?? Array(repeating: 1 / Double(size), count: size))
             made[key] = model
             let most = criteria.levels.map { level in TensorGroup.Ends.all.map { model.capacity(sequences: level, ends: $0) } }
             guard most[0].contains(where: { $0 > 0 }) else { return }

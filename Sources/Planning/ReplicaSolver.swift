@@ -3,8 +3,9 @@ import Plans
 
 /// The best pipelines of tensor-parallel groups for a set of devices.
 ///
-/// For every order of the machines (all of few, else nearest neighbours) a dynamic programme over devices and layers (`ChainSearch`): exact in the division into groups of any degree, also over
-/// unlike devices of one machine with shares by their speeds, in layer counts, and in what is left out. Sets of like devices between like links are solved once.
+/// For every order of the machines (all of few, else nearest neighbours) a dynamic programme over devices and layers (`ChainSearch`): exact
+/// in the division into groups of any degree, also over unlike devices of one machine with shares by their speeds, in layer counts, and in
+/// what is left out. Sets of like devices between like links are solved once.
 final class ReplicaSolver {
     let problem: Problem
     let pools: [DevicePool]
@@ -46,7 +47,11 @@ final class ReplicaSolver {
         criteria = Criteria(problem, sequences: sequences)
         for machine in Set(pools.map(\.machine)).sorted() {
             let own = pools.indices.filter { pools[$0].machine == machine }
-            if own.reduce(1, { min(10_000, $0 * (pools[$1].devices.count + 1)) }) <= 400 { blocks.append(own) } else { blocks += own.map { [$0] } }
+            if own.reduce(1, { min(10_000, $0 * (pools[$1].devices.count + 1)) }) <= 400 {
+                blocks.append(own)
+            } else {
+                blocks += own.map { [$0] }
+            }
         }
         blockOf = Array(repeating: 0, count: pools.count)
         for (index, block) in blocks.enumerated() { for pool in block { blockOf[pool] = index } }
@@ -86,7 +91,8 @@ final class ReplicaSolver {
     func distance(_ a: Int, _ b: Int) -> Double { a == b ? 0 : problem.hardware.machineLink(a, b).seconds(bytes: 65536) }
 
     /// - Parameter counts: devices taken of each pool.
-    /// - Returns: pipelines worth having for these devices, on the trade-off between a lone request's time and what is sustained; no choices where the model does not fit.
+    /// - Returns: pipelines worth having for these devices, on the trade-off between a lone request's time and what is sustained; no
+    ///   choices where the model does not fit.
     func solve(_ counts: [Int]) -> LocatedShape {
         if let found = located[counts] { return found }
         // Like blocks by what is taken of them, so that alike sets have one key.

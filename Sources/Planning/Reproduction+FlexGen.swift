@@ -22,11 +22,16 @@ extension Reproduction {
     }
 
     private static let published: [Published] = {
-        let both = ["weights", "KV"], onGPU = [100.0, 0, 100, 0, 100, 0], onHost = [0.0, 100, 0, 100, 0, 100], onDisk = [0.0, 50, 0, 0, 0, 100]
-        func entry(_ model: String, _ prompt: Int, _ rate: Double, fourBit: [String] = [], _ batch: Int, _ batches: Int, _ percent: [Double])
+        let both = ["weights", "KV"], onGPU = [100.0, 0, 100, 0, 100, 0], onHost = [0.0, 100, 0, 100, 0, 100],
+            onDisk = [0.0, 50, 0, 0, 0, 100]
+        func entry(
+            _ model: String, _ prompt: Int, _ rate: Double, fourBit: [String] = [], _ batch: Int, _ batches: Int, _ percent: [Double]
+        )
             -> Published
         {
-            Published(scenario: "flexgen-t4-" + model, prompt: prompt, rate: rate, fourBit: fourBit, batch: batch, batches: batches, percent: percent)
+            Published(
+                scenario: "flexgen-t4-" + model, prompt: prompt, rate: rate, fourBit: fourBit, batch: batch, batches: batches,
+                percent: percent)
         }
         return [
             entry("opt6.7b", 512, 25.26, 2, 1, onGPU), entry("opt6.7b", 1024, 13.72, 1, 1, onGPU),
@@ -44,7 +49,8 @@ extension Reproduction {
     }
 
     private func oneMachine() throws -> String {
-        var text = "## FlexGen: one T4, 208 GB host memory, NVMe (arXiv 2303.06865, table 2)\n\nOutput tokens per second, 32 output tokens.\n\n"
+        var text =
+            "## FlexGen: one T4, 208 GB host memory, NVMe (arXiv 2303.06865, table 2)\n\nOutput tokens per second, 32 output tokens.\n\n"
         text += head(["model", "prompt", "format", "published", "their policy here", "flexgen", "auto", "auto's plan"])
         for entry in Self.published {
             var scenario = try scenarios(entry.scenario)
@@ -104,7 +110,9 @@ extension Reproduction {
             let scenario = try scenarios("flexgen-t4-" + name)
             var withoutProcessor = scenario
             withoutProcessor.constraints.excluded.append("cpu0")
-            guard let policy = Self.published.first(where: { $0.scenario == "flexgen-t4-" + name && $0.fourBit.isEmpty })?.policy else { continue }
+            guard let policy = Self.published.first(where: { $0.scenario == "flexgen-t4-" + name && $0.fourBit.isEmpty })?.policy else {
+                continue
+            }
             let weights = name == "opt30b" ? [0.0, 1, 0] : [0.0, 0, 1]
             let deepSpeed = FlexGenModel.Policy(batch: batch, batches: 1, weights: weights, cache: [1, 0, 0], hidden: [1, 0, 0])
             let theirs = forced(policy, scenario), own = best(scenario, .flexgen)
@@ -165,7 +173,9 @@ extension Reproduction {
 
     private func breakdown(_ evaluation: Evaluation, _ scenario: Scenario) -> String {
         guard let seconds = serialSeconds(evaluation, scenario)?.decode else { return "-" }
-        return seconds.filter { $0.value > 0 }.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map { "\($0.key) \(Text.seconds($0.value))" }
-            .joined(separator: ", ")
+        return seconds.filter { $0.value > 0 }.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map {
+            "\($0.key) \(Text.seconds($0.value))"
+        }
+        .joined(separator: ", ")
     }
 }

@@ -18,7 +18,9 @@ extension Reproduction {
             let streaming = best(without("cpu0"), .hetegen), processor = best(without("gpu0"), .auto), own = best(scenario, .hetegen),
                 auto = best(scenario, .auto)
             let gain = (own?.prediction.throughputTokensPerSecond ?? 0) / (streaming?.prediction.throughputTokensPerSecond ?? .infinity)
-            text += row([scenario.model.name, rate(streaming), rate(processor), rate(own), rate(auto), "\(Text.fixed(gain, 2))x", own?.note ?? "-"])
+            text += row([
+                scenario.model.name, rate(streaming), rate(processor), rate(own), rate(auto), "\(Text.fixed(gain, 2))x", own?.note ?? "-",
+            ])
         }
         return text + """
 

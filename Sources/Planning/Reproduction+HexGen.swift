@@ -65,7 +65,8 @@ extension Reproduction {
             return [4, 2, 1].filter { $0 <= min(count, most) }.flatMap { size in divisions(count - size, size).map { [size] + $0 } }
         }
         var found: [(String, Double)] = []
-        for order in ReplicaSolver.permutations(Array(pools.indices)).flatMap({ order in (1...order.count).map { Array(order.prefix($0)) } }) {
+        for order in ReplicaSolver.permutations(Array(pools.indices)).flatMap({ order in (1...order.count).map { Array(order.prefix($0)) } }
+        ) {
             var chains: [[[Int]]] = [[]]
             for pool in order {
                 let devices = pools[pool].devices
@@ -86,8 +87,10 @@ extension Reproduction {
                 let nodes = tables.nodes(chain, load: problem.decisiveLoad(), sequences: 1)
                 guard
                     let split = LayerSplit.leastSum(
-                        nodes.map { [.infinity] + $0.seconds.dropFirst() }, layers: problem.shape.layerCount, bound: .greatestFiniteMagnitude),
-                    !split.counts.contains(0), let evaluation = problem.finish([tables.stages(nodes, split.counts)], strategy: .hexgen, note: ""),
+                        nodes.map { [.infinity] + $0.seconds.dropFirst() }, layers: problem.shape.layerCount,
+                        bound: .greatestFiniteMagnitude),
+                    !split.counts.contains(0),
+                    let evaluation = problem.finish([tables.stages(nodes, split.counts)], strategy: .hexgen, note: ""),
                     evaluation.fits
                 else { continue }
                 found.append((name, evaluation.score))

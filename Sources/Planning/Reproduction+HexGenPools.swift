@@ -21,7 +21,8 @@ extension Reproduction {
         func deadline(share: Double, rate: Double) -> Double { totals(rate: rate).map { Self.quantile($0, share) }.min() ?? .infinity }
 
         func attainment(rate: Double, deadline: Double) -> Double {
-            totals(rate: rate).map { totals in Double(totals.count { $0 <= deadline * (1 + 1e-12) }) / Double(max(1, totals.count)) }.max() ?? 0
+            totals(rate: rate).map { totals in Double(totals.count { $0 <= deadline * (1 + 1e-12) }) / Double(max(1, totals.count)) }.max()
+                ?? 0
         }
 
         /// Highest rate at which a share of the requests is within a deadline.
@@ -91,7 +92,8 @@ extension Reproduction {
             for stages in [1, 2, 4, 5, 8, 10, 16, 20] where layers % stages == 0 && stages <= groups.count {
                 let replicas = (0..<groups.count / stages).map { replica in
                     (0..<stages).map { stage in
-                        problem.residentStage(groups[replica * stages + stage], layers: stage * (layers / stages)..<(stage + 1) * (layers / stages))
+                        problem.residentStage(
+                            groups[replica * stages + stage], layers: stage * (layers / stages)..<(stage + 1) * (layers / stages))
                     }
                 }
                 for most in batching ? [256, 64, 24] : [1] {
@@ -106,7 +108,9 @@ extension Reproduction {
             guard let other = result.problem(rate: rate)?.quick else { continue }
             let scores = plans.map { (try? other.evaluate($0.plan))?.score ?? .infinity }
             guard let best = plans.indices.min(by: { scores[$0] < scores[$1] }) else { continue }
-            if !result.plans.contains(where: { $0.plan.plan.replicas == plans[best].plan.replicas }) { result.plans.append((rate, plans[best])) }
+            if !result.plans.contains(where: { $0.plan.plan.replicas == plans[best].plan.replicas }) {
+                result.plans.append((rate, plans[best]))
+            }
         }
         return result
     }
@@ -137,18 +141,24 @@ extension Reproduction {
             let fixedRate = batching ? 10.0 : 2.0, scales = [1.0, 1.5, 2, 3, 5, 8, 12]
             let curveRates = batching ? [2.0, 5, 10, 20, 40, 80] : [0.25, 0.5, 1, 2, 4, 8]
             text += "### \(batching ? "With continuous batching" : "Without batching")\n\n"
-            text += "Share in time at \(Text.digits(fixedRate)) requests/s, by SLO scale:\n\n" + head(["pool"] + scales.map { Text.digits($0) })
+            text +=
+                "Share in time at \(Text.digits(fixedRate)) requests/s, by SLO scale:\n\n" + head(["pool"] + scales.map { Text.digits($0) })
             for (label, pool) in pools {
                 text += row([label] + scales.map { Text.percent(pool.attainment(rate: fixedRate, deadline: $0 * unit)) })
             }
             text += "\nShare in time at SLO scale 5, by requests/s:\n\n" + head(["pool"] + curveRates.map { Text.digits($0) })
-            for (label, pool) in pools { text += row([label] + curveRates.map { Text.percent(pool.attainment(rate: $0, deadline: 5 * unit)) }) }
+            for (label, pool) in pools {
+                text += row([label] + curveRates.map { Text.percent(pool.attainment(rate: $0, deadline: 5 * unit)) })
+            }
             text += "\n"
-            text += head(["pool", "rate at scale 5, 90 %", "99 %", "deadline at \(Text.digits(fixedRate)) requests/s, 90 %", "99 %", "a plan"])
+            text += head([
+                "pool", "rate at scale 5, 90 %", "99 %", "deadline at \(Text.digits(fixedRate)) requests/s, 90 %", "99 %", "a plan",
+            ])
             var figures: [[Double]] = []
             for (label, pool) in pools {
                 let own =
-                    [0.9, 0.99].map { pool.rate(share: $0, deadline: 5 * unit) } + [0.9, 0.99].map { pool.deadline(share: $0, rate: fixedRate) }
+                    [0.9, 0.99].map { pool.rate(share: $0, deadline: 5 * unit) }
+                    + [0.9, 0.99].map { pool.deadline(share: $0, rate: fixedRate) }
                 figures.append(own)
                 text += row(
                     [label] + own.prefix(2).map { Text.digits($0) } + own.suffix(2).map { $0.isFinite ? Text.seconds($0) : "-" } + [
@@ -186,7 +196,8 @@ extension Reproduction {
         var text =
             "### Four GPUs lost\n\nFull price, SLO scale 5; lost are two RTX 3090 Ti, an A6000 and an A40. Searched again from the old plan (published: in under 30 s).\n\n"
         text += head([
-            "requests/s", "share in time before", "old plan without its broken replicas", "planned again", "seconds to plan, first", "again",
+            "requests/s", "share in time before", "old plan without its broken replicas", "planned again", "seconds to plan, first",
+            "again",
         ])
         for rate in [2.0, 30, 50] {
             var scenario = try scenarios("hexgen-full")
@@ -196,11 +207,13 @@ extension Reproduction {
             let problem = try Problem(scenario)
             var left = before.best.plan
             let gone = problem.hardware.devices.indices.filter { problem.hardware.devices[$0].excluded }
-            left.replicas.removeAll { replica in replica.stages.contains { stage in stage.devices.contains { gone.contains($0.rawValue) } } }
+            left.replicas.removeAll { replica in replica.stages.contains { stage in stage.devices.contains { gone.contains($0.rawValue) } }
+            }
             let after = try Planner(problem).plan(.hexgen, timeLimit: timeLimit, warm: before.best)
             func share(_ evaluation: Evaluation?) -> String { evaluation?.prediction.sloAttainment.map { Text.percent($0) } ?? "-" }
             text += row([
-                Text.digits(rate), share(before.best), share(try? problem.evaluate(left)), share(after.best), Text.seconds(before.planningSeconds),
+                Text.digits(rate), share(before.best), share(try? problem.evaluate(left)), share(after.best),
+                Text.seconds(before.planningSeconds),
                 Text.seconds(after.planningSeconds),
             ])
         }

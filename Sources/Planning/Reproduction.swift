@@ -2,7 +2,8 @@ import Checkpoints
 import Models
 import Plans
 
-/// The four papers' main experiments under this cost model, as a page: published figure, the strategy named after the system, what `auto` gives, and a word where they differ.
+/// The four papers' main experiments under this cost model, as a page: published figure, the strategy named after the system, what `auto`
+/// gives, and a word where they differ.
 public struct Reproduction {
     /// Scenarios by file name without `.json`.
     let scenarios: (String) throws -> Scenario

@@ -32,7 +32,9 @@ public struct Scenario: Sendable {
 
     /// - Parameter shape: looks a model name up that is not built in (a checkpoint's path).
     public init(reading field: FieldReader, shape: (String) -> ModelShape? = { _ in nil }) throws(FieldError) {
-        let field = try field.object(keys: ["version", "name", "note", "hardware", "model", "workload", "objective", "constraints", "failures"])
+        let field = try field.object(keys: [
+            "version", "name", "note", "hardware", "model", "workload", "objective", "constraints", "failures",
+        ])
         if let version = field.optional("version") { _ = try version.integer(in: Self.currentVersion...Self.currentVersion) }
         name = try field.optional("name")?.string() ?? ""
         note = try field.optional("note")?.string() ?? ""
@@ -63,10 +65,13 @@ public struct Scenario: Sendable {
         let name = try nameField.string()
         guard var found = BuiltInModels.named(name) ?? shape(name) else {
             throw nameField.failure(
-                "\"\(name.prefix(80))\" is no checkpoint and no built-in model; built in: \(BuiltInModels.all.map(\.name).joined(separator: ", "))")
+                "\"\(name.prefix(80))\" is no checkpoint and no built-in model; built in: \(BuiltInModels.all.map(\.name).joined(separator: ", "))"
+            )
         }
         if let format = described?.optional("format") {
-            guard let known = TensorFormat(planName: try format.string()) else { throw format.failure("unknown format; for example f16, q8_0, q4_0") }
+            guard let known = TensorFormat(planName: try format.string()) else {
+                throw format.failure("unknown format; for example f16, q8_0, q4_0")
+            }
             found = found.stored(in: known)
         }
         return found

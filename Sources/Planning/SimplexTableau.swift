@@ -1,6 +1,7 @@
 /// Rows of a linear program in terms of its basic variables, and reduced costs below them.
 ///
-/// Columns: variables, a slack per inequality, the right-hand side. A row whose basic variable is none of the columns stands for an artificial one, which never comes back.
+/// Columns: variables, a slack per inequality, the right-hand side. A row whose basic variable is none of the columns stands for an
+/// artificial one, which never comes back.
 struct SimplexTableau {
     private var table: [Double]
     private var basis: [Int]
@@ -107,7 +108,8 @@ struct SimplexTableau {
                 guard value <= ratio + 1e-13 else { continue }
                 // Of rows that bind alike the one with the largest element loses least to rounding; Bland's rule wants the first variable.
                 if let other = leaving, value >= ratio - 1e-13 {
-                    let isBetter = step < Self.steepest ? table[row * stride + column] > table[other * stride + column] : basis[row] < basis[other]
+                    let isBetter =
+                        step < Self.steepest ? table[row * stride + column] > table[other * stride + column] : basis[row] < basis[other]
                     if !isBetter { continue }
                 }
                 (leaving, ratio) = (row, min(ratio, value))

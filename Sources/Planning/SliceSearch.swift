@@ -1,8 +1,8 @@
 /// Cuts a prompt into slices along tokens so that a pipeline finishes soonest.
 ///
-/// `seconds(stage, start, length)` is what a stage needs for tokens start ..< start + length (in tiles) of the prompt, `transfer(stage, start, length)` what the hidden states take to
-/// the next stage.
-/// A slice starts on a stage when the stage is free and the slice has arrived; transfers overlap with the sender's next slice.
+/// `seconds(stage, start, length)` is what a stage needs for tokens start ..< start + length (in tiles) of the prompt, `transfer(stage,
+/// start, length)` what the hidden states take to the next stage. A slice starts on a stage when the stage is free and the slice has
+/// arrived; transfers overlap with the sender's next slice.
 struct SliceSearch {
     let stages: Int
     /// Tiles of the prompt.
@@ -51,14 +51,17 @@ struct SliceSearch {
         }
     }
 
-    /// The published form: for every bound on the slowest slice the least sum, and of those the best sum + (stages - 1) x bound. Never above the uniform cut of the same form.
+    /// The published form: for every bound on the slowest slice the least sum, and of those the best sum + (stages - 1) x bound. Never
+    /// above the uniform cut of the same form.
     func published() -> [Int] {
         var cost: [Int: Double] = [:]
         func slowest(_ start: Int, _ length: Int) -> Double {
             let key = start * (tiles + 1) + length
             if let known = cost[key] { return known }
             var value = 0.0
-            for stage in 0..<stages { value = max(value, seconds(stage, start, length) + (stage + 1 < stages ? transfer(stage, start, length) : 0)) }
+            for stage in 0..<stages {
+                value = max(value, seconds(stage, start, length) + (stage + 1 < stages ? transfer(stage, start, length) : 0))
+            }
             cost[key] = value
             return value
         }
@@ -100,8 +103,8 @@ struct SliceSearch {
         return best.1
     }
 
-    /// The exact optimum: label setting over the vectors of finish times, a label dropped where another at the same position is no later on any stage, or where even
-    /// perfect overlap of the rest cannot beat the best known.
+    /// The exact optimum: label setting over the vectors of finish times, a label dropped where another at the same position is no later on
+    /// any stage, or where even perfect overlap of the rest cannot beat the best known.
     ///
     /// - Parameters:
     ///   - limit: labels kept per position; with more the search drops the latest ones and the result is no longer proven.

@@ -2,9 +2,11 @@ import Plans
 
 /// Lower bounds of the makespan, and the proof that nothing is better where it is cheap.
 ///
-/// Every makespan is the longest path through (slice, stage). The paths used here: the first slice up to a stage, everything on that stage, the last slice from there on.
+/// Every makespan is the longest path through (slice, stage). The paths used here: the first slice up to a stage, everything on that stage,
+/// the last slice from there on.
 extension SlicedPipeline {
-    /// Prefix sums over modules of what a class takes at least: for the whole prompt, for a first and for a last slice; and their constants.
+    /// Prefix sums over modules of what a class takes at least: for the whole prompt, for a first and for a last slice; and their
+    /// constants.
     struct Least {
         var whole: [Double]
         var first: [Double]
@@ -16,14 +18,18 @@ extension SlicedPipeline {
     func least() -> [Least] {
         let width = costs.width, columns = costs.moduleCount + 1, slots = tiles * (tiles + 1) + 1
         return costs.classes.indices.map { index in
-            func value(_ k: Int, _ start: Int, _ length: Int) -> Double { chain[(index * slots + start * (tiles + 1) + length) * width + k] }
+            func value(_ k: Int, _ start: Int, _ length: Int) -> Double {
+                chain[(index * slots + start * (tiles + 1) + length) * width + k]
+            }
             var whole = Array(repeating: 0.0, count: columns), first = whole, last = whole
             for k in 0..<width {
                 // The least sum over all cuts, of this coefficient alone.
                 var rest = Array(repeating: Double.infinity, count: tiles + 1)
                 rest[tiles] = 0
                 for start in stride(from: tiles - 1, through: 0, by: -1) {
-                    for length in 1...min(longest, tiles - start) { rest[start] = min(rest[start], value(k, start, length) + rest[start + length]) }
+                    for length in 1...min(longest, tiles - start) {
+                        rest[start] = min(rest[start], value(k, start, length) + rest[start + length])
+                    }
                 }
                 let begin = (1...longest).reduce(Double.infinity) { min($0, value(k, 0, $1)) }
                 let end = (1...longest).reduce(Double.infinity) { min($0, value(k, tiles - $1, $1)) }
@@ -39,7 +45,8 @@ extension SlicedPipeline {
         }
     }
 
-    /// Of the stages from one on, by the first module of them: the least time from the first slice's arrival to the end, and of the last slice alone.
+    /// Of the stages from one on, by the first module of them: the least time from the first slice's arrival to the end, and of the last
+    /// slice alone.
     struct Suffix {
         var device: Int
         var bound: [Double]

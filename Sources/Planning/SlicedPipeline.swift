@@ -1,12 +1,13 @@
 import Plans
 
-/// A prompt through a pipeline of single devices: which devices in which order, which modules on each, which slices; all chosen together, by the exact makespan.
+/// A prompt through a pipeline of single devices: which devices in which order, which modules on each, which slices; all chosen together,
+/// by the exact makespan.
 ///
-/// HPipe (NAACL 2024 industry track) chooses layers first and slices after that; here a pipeline is one value (`Candidate`) and local moves change its boundaries and its slices in
-/// turn. `SlicedPipeline+Bounds.swift` says how far from the best a candidate can be.
+/// HPipe (NAACL 2024 industry track) chooses layers first and slices after that; here a pipeline is one value (`Candidate`) and local moves
+/// change its boundaries and its slices in turn. `SlicedPipeline+Bounds.swift` says how far from the best a candidate can be.
 ///
-/// A slice starts on a stage when the stage is free and the slice has arrived; transfers overlap with the sender's next slice. With several groups the batch's sequences go in so
-/// many parts, one behind another, each in the same slices.
+/// A slice starts on a stage when the stage is free and the slice has arrived; transfers overlap with the sender's next slice. With several
+/// groups the batch's sequences go in so many parts, one behind another, each in the same slices.
 final class SlicedPipeline {
     struct Candidate: Equatable {
         /// Classes of `PipelineCosts`, in pipeline order.

@@ -21,7 +21,9 @@ struct StageBoundary {
                 if found.link.seconds(bytes: Self.shortMessage) < best?.link.link.seconds(bytes: Self.shortMessage) ?? .infinity {
                     best = (a, b, found)
                 }
-                let isBeaten = links.contains { $0.link.bytesPerSecond >= found.link.bytesPerSecond && $0.link.latency <= found.link.latency }
+                let isBeaten = links.contains {
+                    $0.link.bytesPerSecond >= found.link.bytesPerSecond && $0.link.latency <= found.link.latency
+                }
                 if !isBeaten { links.append(found) }
             }
         }

@@ -32,7 +32,9 @@ public struct StepLoad: Sendable, Equatable {
     }
 
     /// `count` tokens of each of `sequences` prompts, `start` tokens of each already in the cache.
-    public static func prefill(sequences: Double, tokens count: Double, after start: Double = 0, wantsLogits: Bool = true, microBatches: Int = 1)
+    public static func prefill(
+        sequences: Double, tokens count: Double, after start: Double = 0, wantsLogits: Bool = true, microBatches: Int = 1
+    )
         -> StepLoad
     {
         StepLoad(

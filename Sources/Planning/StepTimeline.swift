@@ -2,8 +2,9 @@ import Plans
 
 /// One step of a replica over time, as the cost model assumes it: what each device, link and disk does when.
 ///
-/// A replica of one stage shows its layers: transfers run ahead of use in the order of use, a layer begins when the one before it has ended and its weights are there, the first
-/// streamed layer's having come during the step before. A pipeline shows micro-batches, or the slices of a prompt, passing from stage to stage.
+/// A replica of one stage shows its layers: transfers run ahead of use in the order of use, a layer begins when the one before it has ended
+/// and its weights are there, the first streamed layer's having come during the step before. A pipeline shows micro-batches, or the slices
+/// of a prompt, passing from stage to stage.
 struct StepTimeline {
     struct Span: Equatable {
         var start: Double
@@ -42,7 +43,8 @@ struct StepTimeline {
             let groups = max(1, min(replica.schedule.block.microBatchCount, Int(sequences), max(1, 256 / slices.count)))
             let each = sequences / Double(max(1, min(replica.schedule.block.microBatchCount, Int(sequences))))
             title =
-                "prompts of \(what)" + (slices.count > 1 ? " in \(slices.count) slices" : "") + (groups > 1 ? ", \(groups) micro-batches" : "")
+                "prompts of \(what)" + (slices.count > 1 ? " in \(slices.count) slices" : "")
+                + (groups > 1 ? ", \(groups) micro-batches" : "")
                 + ", from stage to stage"
             var pieces: [StepLoad] = []
             for _ in 0..<groups {
@@ -118,7 +120,9 @@ struct StepTimeline {
             }
             if time.diskRead > 0 || time.receiving.contains(where: { $0 > 0 }) { ahead = false }
             for (local, device) in devices.enumerated() {
-                if time.busy[local] > 0 { computing[device, default: []].append(Span(start: ready, end: ready + time.busy[local], index: number)) }
+                if time.busy[local] > 0 {
+                    computing[device, default: []].append(Span(start: ready, end: ready + time.busy[local], index: number))
+                }
                 if time.sending[local] > 0 {
                     let start = max(ready, sending[device]?.last?.end ?? 0)
                     sending[device, default: []].append(Span(start: start, end: start + time.sending[local], index: number))
@@ -127,9 +131,12 @@ struct StepTimeline {
             now = ready + time.chain
         }
         func lanes(_ spans: [Int: [Span]], _ name: (String) -> String, isTransfer: Bool) -> [Lane] {
-            spans.sorted { $0.key < $1.key }.map { Lane(label: name(model.hardware.devices[$0.key].label), isTransfer: isTransfer, spans: $0.value) }
+            spans.sorted { $0.key < $1.key }.map {
+                Lane(label: name(model.hardware.devices[$0.key].label), isTransfer: isTransfer, spans: $0.value)
+            }
         }
         return lanes(computing, { $0 }, isTransfer: false) + lanes(receiving, { "to \($0)" }, isTransfer: true)
-            + lanes(sending, { "from \($0)" }, isTransfer: true) + (disk.isEmpty ? [] : [Lane(label: "disk read", isTransfer: true, spans: disk)])
+            + lanes(sending, { "from \($0)" }, isTransfer: true)
+            + (disk.isEmpty ? [] : [Lane(label: "disk read", isTransfer: true, spans: disk)])
     }
 }

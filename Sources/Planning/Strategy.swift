@@ -34,7 +34,8 @@ public enum Strategy: String, Sendable, CaseIterable {
             }
         // `auto` has decided on its own.
         return self == .auto
-            ? Self.ranked(found) : problem.decided(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil, of: found))))
+            ? Self.ranked(found)
+            : problem.decided(Self.ranked(found), contenders: Array(found.indices.prefix(contenders(warm != nil, of: found))))
     }
 
     /// How many of its best plans are simulated step by step: of `hexgen` more where not every request is in time anyway.
@@ -55,7 +56,8 @@ public enum Strategy: String, Sendable, CaseIterable {
         }
     }
 
-    /// Fitting plans first, of those the ones that were simulated step by step, then by score; ties by name so that results do not depend on the order of search.
+    /// Fitting plans first, of those the ones that were simulated step by step, then by score; ties by name so that results do not depend
+    /// on the order of search.
     static func ranked(_ evaluations: [Evaluation]) -> [Evaluation] {
         evaluations.enumerated().sorted { a, b in
             if a.element.fits != b.element.fits { return a.element.fits }

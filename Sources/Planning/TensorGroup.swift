@@ -46,8 +46,12 @@ final class TensorGroup {
         // Whole grains of heads and columns, as the plan will have them; what experts share lies on the first device, norms on every one.
         let layer = shape.runs[shape.runs.count - 1].layer, formats = shape.matrixFormats
         let heads = layer.attention.keyValueHeadCount, units = layer.feedForward.units
-        let ofHeads = Realiser.apportion(shares, units: heads, grain: layer.attention.grain(formats: formats)).map { Double($0) / Double(heads) }
-        let ofUnits = Realiser.apportion(shares, units: units, grain: layer.feedForward.grain(formats: formats)).map { Double($0) / Double(units) }
+        let ofHeads = Realiser.apportion(shares, units: heads, grain: layer.attention.grain(formats: formats)).map {
+            Double($0) / Double(heads)
+        }
+        let ofUnits = Realiser.apportion(shares, units: units, grain: layer.feedForward.grain(formats: formats)).map {
+            Double($0) / Double(units)
+        }
         let tables = NodeTables(problem: problem)
         let (layerBytes, keyValueBytes, outputBytes) = (tables.layerBytes, tables.keyValueBytes, tables.outputBytes)
         let lead = ofHeads.firstIndex { $0 > 0 }

@@ -4,7 +4,8 @@ import Plans
 enum Text {
     static func bytes(_ count: Int) -> String {
         let value = Double(count)
-        for (unit, size) in [("TiB", 1_099_511_627_776.0), ("GiB", 1_073_741_824), ("MiB", 1_048_576), ("KiB", 1024)] where abs(value) >= size {
+        for (unit, size) in [("TiB", 1_099_511_627_776.0), ("GiB", 1_073_741_824), ("MiB", 1_048_576), ("KiB", 1024)]
+        where abs(value) >= size {
             return "\(digits(value / size)) \(unit)"
         }
         return "\(count) B"

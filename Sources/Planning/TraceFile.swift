@@ -3,8 +3,9 @@ public import Plans
 
 /// A recorded series of requests as a table: one line per request, columns by commas.
 ///
-/// A first line with names is understood (`arrival`, `time` or `timestamp`; `prompt`, `input` or `context`; `output` or `generated`, anywhere in the column's name, other
-/// columns ignored); without one the columns are arrival, prompt tokens, output tokens. An arrival is in seconds, or a date and time `2024-05-10 00:00:01.25`. Times count from the first request.
+/// A first line with names is understood (`arrival`, `time` or `timestamp`; `prompt`, `input` or `context`; `output` or `generated`,
+/// anywhere in the column's name, other columns ignored); without one the columns are arrival, prompt tokens, output tokens. An arrival is
+/// in seconds, or a date and time `2024-05-10 00:00:01.25`. Times count from the first request.
 public enum TraceFile {
     /// The form a workload's `trace` has: [[seconds, prompt tokens, output tokens], ...].
     public static func json(_ text: String, name: String) throws(FieldError) -> JSON {
@@ -47,7 +48,8 @@ public enum TraceFile {
                 return words.contains { name.contains($0) }
             }
         }
-        guard let arrival = find(["arriv", "time"]), let prompt = find(["prompt", "input", "context"]), let output = find(["output", "generated"])
+        guard let arrival = find(["arriv", "time"]), let prompt = find(["prompt", "input", "context"]),
+            let output = find(["output", "generated"])
         else {
             return nil
         }

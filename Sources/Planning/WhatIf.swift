@@ -30,7 +30,9 @@ public struct WhatIf: Sendable {
             if deadline.passed { break }
             var other = scenario
             other.hardware = profile
-            guard let problem = try? Problem(other, seed: seed), let result = try? Planner(problem).plan(strategy, timeLimit: 5) else { continue }
+            guard let problem = try? Problem(other, seed: seed), let result = try? Planner(problem).plan(strategy, timeLimit: 5) else {
+                continue
+            }
             // A plan that was possible before is still possible: hardware only grew.
             let gain = max(1, baseline.best.score / result.best.score)
             lines.append(Line(change: change, gain: gain, pricePerHour: price, headline: Explanation(result, of: problem).headline))
@@ -60,7 +62,9 @@ public struct WhatIf: Sendable {
             if kinds.isEmpty, let card = CatalogueDevice.named("RTX 3090")?.profile { with("an RTX 3090") { $0.devices.append(card) } }
             for device in kinds {
                 with("\(device.name) with twice the memory") { machine in
-                    for index in machine.devices.indices where machine.devices[index] == device { machine.devices[index].memory?.capacity *= 2 }
+                    for index in machine.devices.indices where machine.devices[index] == device {
+                        machine.devices[index].memory?.capacity *= 2
+                    }
                 }
                 if device.link != nil {
                     with("twice as fast a link to \(device.name)") { machine in
@@ -74,7 +78,9 @@ public struct WhatIf: Sendable {
             with("twice the host memory") { $0.memory.capacity *= 2 }
             with("twice the host memory's bandwidth") { machine in
                 machine.memory.bytesPerSecond *= 2
-                for index in machine.devices.indices where machine.devices[index].kind == .cpu { machine.devices[index].readBytesPerSecond *= 2 }
+                for index in machine.devices.indices where machine.devices[index].kind == .cpu {
+                    machine.devices[index].readBytesPerSecond *= 2
+                }
             }
             if !machine.disks.isEmpty {
                 with("a disk twice as fast") { machine in
@@ -85,7 +91,8 @@ public struct WhatIf: Sendable {
                 }
             } else {
                 with("a disk of 1 TB at 3 GB/s") {
-                    $0.disks.append(DiskProfile(name: "disk", capacity: 1_000_000_000_000, readBytesPerSecond: 3e9, writeBytesPerSecond: 2e9))
+                    $0.disks.append(
+                        DiskProfile(name: "disk", capacity: 1_000_000_000_000, readBytesPerSecond: 3e9, writeBytesPerSecond: 2e9))
                 }
             }
         }

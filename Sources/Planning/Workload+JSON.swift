@@ -108,12 +108,16 @@ extension Objective {
             let reference = try field.required("reference", expected: "{\"device\": \"A100-40GB\", \"count\": 8}")
                 .object(keys: ["device", "count"])
             let name = try reference.required("device", expected: "a catalogue name")
-            guard let device = CatalogueDevice.named(try name.string()), device.kind == .gpu else { throw name.failure("not a GPU of the catalogue") }
+            guard let device = CatalogueDevice.named(try name.string()), device.kind == .gpu else {
+                throw name.failure("not a GPU of the catalogue")
+            }
             self = .slo(.scaled(factor, device: device.name, count: try reference.optional("count")?.integer(in: 1...64) ?? 1))
         } else {
             let first = try field.optional("ttft")?.quantity(.seconds, in: 1e-9...1e9)
             let each = try field.optional("tpot")?.quantity(.seconds, in: 1e-9...1e9)
-            guard first != nil || each != nil else { throw field.failure("expected a deadline, a scale with a reference, or ttft and tpot") }
+            guard first != nil || each != nil else {
+                throw field.failure("expected a deadline, a scale with a reference, or ttft and tpot")
+            }
             self = .slo(.limits(timeToFirstToken: first, timePerOutputToken: each))
         }
     }

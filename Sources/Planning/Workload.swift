@@ -99,7 +99,8 @@ public enum TokenLengths: Sendable, Equatable {
 
     private static func clipped(_ value: Double, most: Double) -> Double { min(most, max(1, value)) }
 
-    /// Mean of the clipped log-normal, by the midpoint rule over eight standard deviations on either side (error below 1e-3 for sigma up to 3).
+    /// Mean of the clipped log-normal, by the midpoint rule over eight standard deviations on either side (error below 1e-3 for sigma up to
+    /// 3).
     private static func clippedMean(median: Double, sigma: Double, most: Double) -> Double {
         var sum = 0.0, weights = 0.0
         for index in 0..<400 {

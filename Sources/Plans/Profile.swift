@@ -1,7 +1,7 @@
 /// What is known about machines, devices, memories and links: measured by `motley profile` or declared in a cluster file.
 ///
-/// Every rate in it is one that can be *attained*, not a peak of a data sheet. Always holds (checked by the reader): at least one machine, names of machines
-/// unique, every memory larger than 0, every rate positive and finite. JSON form: docs/formats.md.
+/// Every rate in it is one that can be *attained*, not a peak of a data sheet. Always holds (checked by the reader): at least one machine,
+/// names of machines unique, every memory larger than 0, every rate positive and finite. JSON form: docs/formats.md.
 public struct Profile: Sendable, Equatable {
     /// Version of the JSON form; readers refuse others.
     public static let currentVersion = 1

@@ -1,8 +1,8 @@
 /// Published figures of devices one does not have, and how attainable rates are made of them.
 ///
-/// Tensor rates are dense ones: sheets since Ampere print twice as much "with sparsity". "Checked" in a source: the figures were compared with the sheet's text or with
-/// cores x clock x operations per cycle, whichever could be had.
-/// A data sheet's peak is never planned with: see `attainableBandwidth` and its neighbours. Own figures in a cluster file override single fields.
+/// Tensor rates are dense ones: sheets since Ampere print twice as much "with sparsity". "Checked" in a source: the figures were compared
+/// with the sheet's text or with cores x clock x operations per cycle, whichever could be had. A data sheet's peak is never planned with:
+/// see `attainableBandwidth` and its neighbours. Own figures in a cluster file override single fields.
 public struct CatalogueDevice: Sendable, Equatable {
     public var name: String
     public var kind: PlannedDevice.Kind
@@ -56,15 +56,18 @@ extension CatalogueDevice {
     }
 
     static func gpu(
-        _ name: String, _ gibibytes: Double, _ bandwidth: Double, single: Double, half: Double, integer: Double, link: Double, peer: Double? = nil,
+        _ name: String, _ gibibytes: Double, _ bandwidth: Double, single: Double, half: Double, integer: Double, link: Double,
+        peer: Double? = nil,
         _ source: String
     ) -> CatalogueDevice {
         CatalogueDevice(
-            name: name, kind: .gpu, gibibytes: gibibytes, gigabytesPerSecond: bandwidth, single: single, half: half, integer: integer, hostLink: link,
+            name: name, kind: .gpu, gibibytes: gibibytes, gigabytesPerSecond: bandwidth, single: single, half: half, integer: integer,
+            hostLink: link,
             peerLink: peer, source: source)
     }
 
-    static func cpu(_ name: String, _ bandwidth: Double, single: Double, half: Double, integer: Double, _ source: String) -> CatalogueDevice {
+    static func cpu(_ name: String, _ bandwidth: Double, single: Double, half: Double, integer: Double, _ source: String) -> CatalogueDevice
+    {
         CatalogueDevice(
             name: name, kind: .cpu, gibibytes: 0, gigabytesPerSecond: bandwidth, single: single, half: half, integer: integer, hostLink: 0,
             peerLink: nil,
@@ -89,9 +92,15 @@ extension CatalogueDevice {
             "NVIDIA V100 SXM2 data sheet, checked; int8 by dot instructions"),
         gpu("A10", 24, 600, single: 31.2, half: 125, integer: 250, link: pcie4, "NVIDIA A10 data sheet, checked; dense"),
         gpu("A40", 48, 696, single: 37.4, half: 149.7, integer: 299.3, link: pcie4, "NVIDIA A40 data sheet, checked; dense"),
-        gpu("A100-40GB", 40, 1555, single: 19.5, half: 312, integer: 624, link: pcie4, peer: 300, "NVIDIA A100 SXM data sheet, checked; dense"),
-        gpu("A100-80GB", 80, 2039, single: 19.5, half: 312, integer: 624, link: pcie4, peer: 300, "NVIDIA A100 SXM data sheet, checked; dense"),
-        gpu("L4", 24, 300, single: 30.3, half: 121, integer: 242, link: pcie4, "NVIDIA L4 data sheet, checked; half of its figures with sparsity"),
+        gpu(
+            "A100-40GB", 40, 1555, single: 19.5, half: 312, integer: 624, link: pcie4, peer: 300,
+            "NVIDIA A100 SXM data sheet, checked; dense"),
+        gpu(
+            "A100-80GB", 80, 2039, single: 19.5, half: 312, integer: 624, link: pcie4, peer: 300,
+            "NVIDIA A100 SXM data sheet, checked; dense"),
+        gpu(
+            "L4", 24, 300, single: 30.3, half: 121, integer: 242, link: pcie4,
+            "NVIDIA L4 data sheet, checked; half of its figures with sparsity"),
         gpu("L40S", 48, 864, single: 91.6, half: 362, integer: 733, link: pcie4, "NVIDIA L40S data sheet, checked; dense"),
         gpu(
             "H100", 80, 3350, single: 67, half: 989, integer: 1979, link: pcie5, peer: 450,
@@ -110,17 +119,22 @@ extension CatalogueDevice {
             "A6000", 48, 768, single: 38.7, half: 154.8, integer: 309.7, link: pcie4,
             "NVIDIA RTX A6000 data sheet, checked; half of its tensor figure, which is with sparsity"),
         // Desktop GPUs: half precision with f32 sums runs at half the tensor rate.
-        gpu("RTX 2080 Ti", 11, 616, single: 13.4, half: 53.8, integer: 215, link: pcie3, "NVIDIA Turing white paper, reference clock, checked"),
+        gpu(
+            "RTX 2080 Ti", 11, 616, single: 13.4, half: 53.8, integer: 215, link: pcie3,
+            "NVIDIA Turing white paper, reference clock, checked"),
         gpu(
             "RTX 3060", 12, 360, single: 12.7, half: 25.5, integer: 101.9, link: pcie4,
             "cores and clock of NVIDIA's product page, rates per core of the GA102 white paper"),
         gpu("RTX 3090", 24, 936, single: 35.6, half: 71, integer: 284, link: pcie4, "NVIDIA GA102 white paper, checked; dense"),
-        gpu("RTX 3090 Ti", 24, 1008, single: 40, half: 80, integer: 320, link: pcie4, "NVIDIA Ada white paper, comparison table, checked; dense"),
+        gpu(
+            "RTX 3090 Ti", 24, 1008, single: 40, half: 80, integer: 320, link: pcie4,
+            "NVIDIA Ada white paper, comparison table, checked; dense"),
         gpu(
             "RTX 4060 Ti 16GB", 16, 288, single: 22.1, half: 44.1, integer: 176.5, link: 15.75,
             "cores and clock of NVIDIA's product page, rates per core of the Ada white paper; PCIe 4 x8"),
         gpu("RTX 4090", 24, 1008, single: 82.6, half: 165.2, integer: 660.6, link: pcie4, "NVIDIA Ada white paper, checked; dense"),
-        gpu("RTX 5090", 32, 1792, single: 104.8, half: 209.5, integer: 838, link: pcie5, "NVIDIA RTX Blackwell white paper, checked; dense"),
+        gpu(
+            "RTX 5090", 32, 1792, single: 104.8, half: 209.5, integer: 838, link: pcie5, "NVIDIA RTX Blackwell white paper, checked; dense"),
         gpu(
             "RX 7900 XTX", 24, 960, single: 61.4, half: 122.8, integer: 122.8, link: pcie4,
             "AMD Radeon RX 7900 XTX product page, checked; f32 with dual issue"),
@@ -137,12 +151,15 @@ extension CatalogueDevice {
         // CPUs: cores x base clock x operations per cycle of the widest instructions; bandwidth of all channels of one socket.
         cpu("EPYC 7742", 204.8, single: 4.6, half: 4.6, integer: 9.2, "AMD EPYC 7742 product page; AVX2, 8 x DDR4-3200"),
         cpu("EPYC 9654", 460.8, single: 7.4, half: 14.7, integer: 29.5, "AMD EPYC 9654 product page; AVX-512 VNNI/BF16, 12 x DDR5-4800"),
-        cpu("Xeon Platinum 8380", 204.8, single: 5.9, half: 5.9, integer: 23.6, "Intel Xeon Platinum 8380 product page; AVX-512 VNNI, 8 x DDR4-3200"),
+        cpu(
+            "Xeon Platinum 8380", 204.8, single: 5.9, half: 5.9, integer: 23.6,
+            "Intel Xeon Platinum 8380 product page; AVX-512 VNNI, 8 x DDR4-3200"),
         cpu(
             "Xeon Platinum 8480+", 307.2, single: 7.2, half: 14.3, integer: 28.7,
             "Intel Xeon Platinum 8480+ product page; AVX-512 VNNI/BF16 without AMX, which no kernel here uses, 8 x DDR5-4800"),
         cpu("Ryzen 7 5800X", 51.2, single: 0.97, half: 0.97, integer: 1.95, "AMD Ryzen 7 5800X product page; AVX2, 2 x DDR4-3200"),
-        cpu("Ryzen 9 7950X", 83.2, single: 2.3, half: 4.6, integer: 9.2, "AMD Ryzen 9 7950X product page; AVX-512 VNNI/BF16, 2 x DDR5-5200"),
+        cpu(
+            "Ryzen 9 7950X", 83.2, single: 2.3, half: 4.6, integer: 9.2, "AMD Ryzen 9 7950X product page; AVX-512 VNNI/BF16, 2 x DDR5-5200"),
         cpu(
             "Core i9-13900K", 89.6, single: 1.3, half: 1.3, integer: 5.3,
             "Intel Core i9-13900K product page; 8 cores at 3.0 and 16 at 2.2 GHz, AVX2 VNNI, 2 x DDR5-5600"),

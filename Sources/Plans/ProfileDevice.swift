@@ -22,13 +22,14 @@ public struct DeviceProfile: Sendable, Equatable {
     public var rates: [TensorFormat: RateTable]
     /// Attainable operations per second of attention over many positions, where `attentionRates` has no table.
     public var attentionOperations: Double
-    /// Measured operations per second of attention whose keys and values lie in a cache, by format of the KV cache and by how many query rows share a key
-    /// (query heads per KV head x new tokens of a sequence): one token of a model without groups is 1, a prompt is thousands.
+    /// Measured operations per second of attention whose keys and values lie in a cache, by format of the KV cache and by how many query
+    /// rows share a key (query heads per KV head x new tokens of a sequence): one token of a model without groups is 1, a prompt is
+    /// thousands.
     public var attentionRates: [KeyValueFormat: RateTable]
     /// Bytes per second at which attention reads keys and values that lie in no cache; nil: `readBytesPerSecond`.
     public var attentionBytesPerSecond: Double?
-    /// Measured elements per second that go through a vector operation (norm, rounding of inputs, activation, rotation, store), by tokens of a step; nil: not
-    /// counted.
+    /// Measured elements per second that go through a vector operation (norm, rounding of inputs, activation, rotation, store), by tokens
+    /// of a step; nil: not counted.
     public var vectorRates: RateTable?
     /// From host memory to the device and back; nil for a CPU.
     public var link: DeviceLink?
@@ -42,7 +43,8 @@ public struct DeviceProfile: Sendable, Equatable {
     public var source: String
 
     public init(
-        name: String, key: String? = nil, kind: PlannedDevice.Kind, memory: MemoryProfile?, readBytesPerSecond: Double, operations: OperationRates,
+        name: String, key: String? = nil, kind: PlannedDevice.Kind, memory: MemoryProfile?, readBytesPerSecond: Double,
+        operations: OperationRates,
         rates: [TensorFormat: RateTable] = [:], attentionOperations: Double? = nil, attentionRates: [KeyValueFormat: RateTable] = [:],
         attentionBytesPerSecond: Double? = nil, vectorRates: RateTable? = nil, link: DeviceLink? = nil, peer: LinkProfile? = nil,
         launch: Double = 5e-6, pricePerHour: Double? = nil, origin: Origin = .declared, source: String = ""
@@ -75,10 +77,12 @@ public struct DeviceProfile: Sendable, Equatable {
 
     /// Seconds to multiply one weight of `format` (stored in `bytesPerElement`) with `tokens` tokens, weights in the device's own memory.
     ///
-    /// From the measured table if there is one, else the roofline: reading the weight, or the 2 x tokens operations, whichever takes longer.
+    /// From the measured table if there is one, else the roofline: reading the weight, or the 2 x tokens operations, whichever takes
+    /// longer.
     public func secondsPerElement(format: TensorFormat, bytesPerElement: Double, tokens: Double) -> Double {
         if let table = rates[format] {
-            // A checkpoint that mixes formats reads more (or fewer) bytes per weight than its main format has: they take as long per byte as that one's.
+            // A checkpoint that mixes formats reads more (or fewer) bytes per weight than its main format has: they take as long per byte
+            // as that one's.
             let single = table.secondsPerElement(tokens: 1)
             return table.secondsPerElement(tokens: tokens) + single * max(-0.5, bytesPerElement / format.bytesPerElement - 1)
         }
@@ -176,8 +180,8 @@ public struct RateTable: Sendable, Equatable {
         return 2 * within / secondsPerElement(tokens: within)
     }
 
-    /// Seconds per weight for a product with `tokens` tokens: linear in the token count between points (exact on both arms of a roofline), the first
-    /// point's below it, in proportion beyond the last.
+    /// Seconds per weight for a product with `tokens` tokens: linear in the token count between points (exact on both arms of a roofline),
+    /// the first point's below it, in proportion beyond the last.
     public func secondsPerElement(tokens: Double) -> Double {
         func seconds(_ point: Point) -> Double { 2 * point.tokens / point.operationsPerSecond }
         guard let upper = points.firstIndex(where: { $0.tokens >= tokens }) else {

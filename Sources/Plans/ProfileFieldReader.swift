@@ -82,7 +82,8 @@ public struct FieldReader: Sendable {
         } else if let text = value.string {
             guard let parsed = Quantity.parse(text, dimension) else {
                 throw failure(
-                    "\"\(text.prefix(40))\" is no \(dimension.name); expected a number or one with a unit, for example \"\(dimension.example)\"")
+                    "\"\(text.prefix(40))\" is no \(dimension.name); expected a number or one with a unit, for example \"\(dimension.example)\""
+                )
             }
             number = parsed
         } else {
@@ -137,7 +138,8 @@ public enum Quantity {
         var units: [(String, Double)] {
             switch self {
             case .bytes: Quantity.byteUnits
-            case .bytesPerSecond: Quantity.byteUnits.map { ($0.0 + "/s", $0.1) } + [("Gbit/s", 1.25e8), ("Mbit/s", 1.25e5), ("kbit/s", 125)]
+            case .bytesPerSecond:
+                Quantity.byteUnits.map { ($0.0 + "/s", $0.1) } + [("Gbit/s", 1.25e8), ("Mbit/s", 1.25e5), ("kbit/s", 125)]
             case .operationsPerSecond:
                 [("", 1.0), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15)].flatMap { prefix, factor in
                     ["OP/s", "OPS", "FLOP/s", "FLOPS"].map { (prefix + $0, factor) }

@@ -1,9 +1,8 @@
 public import Checkpoints
 import JSON
 
-/// Reading of cluster files and measured profiles: one format, documented in docs/formats.md. A measured profile spells out what a cluster file may abbreviate by a
-/// catalogue name.
-/// Machines of a cluster file: every pair has a link.
+/// Reading of cluster files and measured profiles: one format, documented in docs/formats.md. A measured profile spells out what a cluster
+/// file may abbreviate by a catalogue name. Machines of a cluster file: every pair has a link.
 private let mostMachines = 1024
 
 extension Profile {
@@ -164,9 +163,13 @@ extension DeviceProfile {
             device.operations = try OperationRates(reading: operations)
             device.attentionOperations = device.operations.half * 0.5
         }
-        if let attention = field.optional("attention_operations") { device.attentionOperations = try attention.quantity(.operationsPerSecond) }
+        if let attention = field.optional("attention_operations") {
+            device.attentionOperations = try attention.quantity(.operationsPerSecond)
+        }
         if let rates = field.optional("attention_rates") { device.attentionRates = try RateTable.readAttention(rates) }
-        if let bandwidth = field.optional("attention_bandwidth") { device.attentionBytesPerSecond = try bandwidth.quantity(.bytesPerSecond) }
+        if let bandwidth = field.optional("attention_bandwidth") {
+            device.attentionBytesPerSecond = try bandwidth.quantity(.bytesPerSecond)
+        }
         if let rates = field.optional("vector_rates") { device.vectorRates = try RateTable(reading: rates, argument: "tokens") }
         if let rates = field.optional("rates") { device.rates = try RateTable.read(rates) }
         if let link = field.optional("link") {
@@ -188,7 +191,8 @@ extension DeviceProfile {
         let name = try field.string()
         guard let entry = CatalogueDevice.named(name), entry.kind == kind else {
             let known = CatalogueDevice.all.filter { $0.kind == kind }.map(\.name)
-            throw field.failure("no \(kind.rawValue) named \"\(name.prefix(60))\" in the catalogue; there are \(known.joined(separator: ", "))")
+            throw field.failure(
+                "no \(kind.rawValue) named \"\(name.prefix(60))\" in the catalogue; there are \(known.joined(separator: ", "))")
         }
         return entry.profile
     }
@@ -203,7 +207,9 @@ extension DeviceProfile {
                 bandwidth = try memory.required("bandwidth", expected: "a bandwidth such as \"300GB/s\"").quantity(.bytesPerSecond)
             }
         }
-        guard let bandwidth else { throw FieldError(field: field.path + ".bandwidth", message: "missing; expected a bandwidth such as \"80GB/s\"") }
+        guard let bandwidth else {
+            throw FieldError(field: field.path + ".bandwidth", message: "missing; expected a bandwidth such as \"80GB/s\"")
+        }
         let link = CatalogueDevice.pcie4 * 1e9 * CatalogueDevice.attainableLink
         return DeviceProfile(
             name: try field.optional("name")?.string() ?? kind.rawValue, kind: kind, memory: nil,
@@ -217,7 +223,8 @@ extension DeviceProfile {
         var device = self
         device.readBytesPerSecond *= factor
         device.attentionOperations *= factor
-        device.operations = OperationRates(single: operations.single * factor, half: operations.half * factor, integer: operations.integer * factor)
+        device.operations = OperationRates(
+            single: operations.single * factor, half: operations.half * factor, integer: operations.integer * factor)
         device.rates = rates.compactMapValues { $0.scaled(by: factor) }
         device.attentionRates = attentionRates.compactMapValues { $0.scaled(by: factor) }
         device.attentionBytesPerSecond = attentionBytesPerSecond.map { $0 * factor }

@@ -3,7 +3,8 @@ import JSON
 extension MachineTopology {
     init(reading field: FieldReader) throws(FieldError) {
         let field = try field.object(keys: [
-            "processor", "sockets", "cores", "threads", "usable_cores", "usable_threads", "processor_limit", "caches", "nodes", "memory_total",
+            "processor", "sockets", "cores", "threads", "usable_cores", "usable_threads", "processor_limit", "caches", "nodes",
+            "memory_total",
             "memory_available", "memory_limit",
         ])
         let counts = 1...1_000_000

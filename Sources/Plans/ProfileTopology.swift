@@ -1,6 +1,7 @@
 /// What a machine is made of, and what of it this process may use: a record for people, no input of the cost model.
 ///
-/// In a container the parts the container may use are smaller than the machine: `usable…`, `processorLimit` and `memoryLimit` say by how much.
+/// In a container the parts the container may use are smaller than the machine: `usable…`, `processorLimit` and `memoryLimit` say by how
+/// much.
 public struct MachineTopology: Sendable, Equatable {
     /// One kind of cache of one level.
     public struct Cache: Sendable, Equatable {
@@ -99,7 +100,8 @@ public struct MeasurementRecord: Sendable, Equatable {
     public var notes: [String]
 
     public init(
-        date: String, program: String, seconds: Double, threads: Int, instructionSet: String, unmeasured: [String] = [], notes: [String] = []
+        date: String, program: String, seconds: Double, threads: Int, instructionSet: String, unmeasured: [String] = [],
+        notes: [String] = []
     ) {
         self.date = date
         self.program = program

@@ -57,7 +57,9 @@ extension MemoryProfile {
         var fields: [JSONObject.Element] = [
             ("capacity", .integer(capacity)), ("bandwidth", .number(bytesPerSecond)), ("reserved", .integer(reserved)),
         ]
-        if !byThreads.isEmpty { fields.append(("by_threads", .array(byThreads.map { [.integer($0.threads), .number($0.bytesPerSecond)] }))) }
+        if !byThreads.isEmpty {
+            fields.append(("by_threads", .array(byThreads.map { [.integer($0.threads), .number($0.bytesPerSecond)] })))
+        }
         return .object(JSONObject(fields))
     }
 }
@@ -89,7 +91,9 @@ extension DeviceProfile {
             fields.append(("rates", .object(JSONObject(tables))))
         }
         if !attentionRates.isEmpty {
-            let tables = attentionRates.sorted { $0.key.rawValue < $1.key.rawValue }.map { ($0.key.rawValue, $0.value.json) as JSONObject.Element }
+            let tables = attentionRates.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                ($0.key.rawValue, $0.value.json) as JSONObject.Element
+            }
             fields.append(("attention_rates", .object(JSONObject(tables))))
         }
         if let attentionBytesPerSecond { fields.append(("attention_bandwidth", .number(attentionBytesPerSecond))) }

@@ -28,7 +28,8 @@ struct CPUProbe: DeviceProbe {
         let clock = Budget(seconds: seconds)
         var notes: [String] = []
         let device = DeviceProfile(
-            name: processor, kind: .cpu, memory: nil, readBytesPerSecond: 1e9, operations: OperationRates(single: 1e9, half: 1e9, integer: 1e9),
+            name: processor, kind: .cpu, memory: nil, readBytesPerSecond: 1e9,
+            operations: OperationRates(single: 1e9, half: 1e9, integer: 1e9),
             launch: 2e-6, origin: .measured, source: "motley profile")
         var result = ProbeResult(device: device)
         guard let cpu = CPU(threads: workers, instructionSet: instructionSet?.kernel) else {
@@ -68,7 +69,8 @@ struct CPUProbe: DeviceProbe {
         }
         var found: [ThreadBandwidth] = []
         for (index, threads) in (counts + [all.workers]).enumerated() {
-            guard let cpu = threads == all.workers ? all : CPU(threads: threads, instructionSet: instructionSet?.kernel), cpu.workers == threads,
+            guard let cpu = threads == all.workers ? all : CPU(threads: threads, instructionSet: instructionSet?.kernel),
+                cpu.workers == threads,
                 threads == all.workers || !budget.isSpent
             else { continue }
             let each = min(0.4, max(0, budget.left / Double(counts.count + 1 - index)))
@@ -83,13 +85,16 @@ struct CPUProbe: DeviceProbe {
         var points: [RateTable.Point] = []
         for (index, count) in counts.enumerated() {
             if index > 0 && budget.isSpent { break }
-            guard let rate = measure(count, max(0, budget.left) / Double(counts.count - index) * 0.5), rate.isFinite, rate > 0 else { continue }
+            guard let rate = measure(count, max(0, budget.left) / Double(counts.count - index) * 0.5), rate.isFinite, rate > 0 else {
+                continue
+            }
             points.append(.init(tokens: Double(count), operationsPerSecond: rate))
         }
         return RateTable(points: points.sorted { $0.tokens < $1.tokens })
     }
 
-    private func attention(_ cpu: CPU, _ budget: Budget, _ device: inout DeviceProfile, _ notes: inout [String], progress: (Double) -> Void) {
+    private func attention(_ cpu: CPU, _ budget: Budget, _ device: inout DeviceProfile, _ notes: inout [String], progress: (Double) -> Void)
+    {
         guard let series = AttentionSeries(cpu: cpu, coldBytes: coldBytes) else {
             notes.append("no memory to measure attention: half the rate of products is assumed")
             return
@@ -121,7 +126,8 @@ struct CPUProbe: DeviceProbe {
             }
             let share = Budget(seconds: budget.left / Double(Self.formats.count - index))
             series.select(format)
-            let points = ProductCurve(series: series, budget: share, launch: device.launch, perPoint: isThorough ? 0.25 : 0.05).measure(Self.tokens)
+            let points = ProductCurve(series: series, budget: share, launch: device.launch, perPoint: isThorough ? 0.25 : 0.05).measure(
+                Self.tokens)
             device.rates[format] = RateTable(points: points)
             if points.count < Self.tokens.count { gaps.append(format) }
             progress(Double(index + 1) / Double(Self.formats.count))

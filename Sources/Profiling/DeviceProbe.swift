@@ -1,7 +1,8 @@
 import Devices
 import Plans
 
-/// Something that measures one device of this machine into its profile. A new kind of device adds a type that conforms and an entry in `Profiler.probes`.
+/// Something that measures one device of this machine into its profile. A new kind of device adds a type that conforms and an entry in
+/// `Profiler.probes`.
 protocol DeviceProbe {
     /// For the progress bar.
     var name: String { get }

@@ -42,9 +42,12 @@ struct DiskProbe {
         guard reading.bytes > 0 else { throw failure("cannot be read back", EIO) }
         let how = direct ? "O_DIRECT" : "through the page cache, since its file system has no O_DIRECT"
         return DiskProfile(
-            name: "disk", capacity: max(1, free), readBytesPerSecond: max(1, Double(reading.bytes) / max(1e-9, reading.end - reading.start)),
+            name: "disk", capacity: max(1, free),
+            readBytesPerSecond: max(1, Double(reading.bytes) / max(1e-9, reading.end - reading.start)),
             writeBytesPerSecond: max(1, writeRate),
-            source: "sequential at \(directory), \(how), \(inFlight) requests of \(requestBytes >> 20) MiB in flight, \(writing.bytes >> 20) MiB")
+            source:
+                "sequential at \(directory), \(how), \(inFlight) requests of \(requestBytes >> 20) MiB in flight, \(writing.bytes >> 20) MiB"
+        )
     }
 
     private func failure(_ what: String, _ code: Int32) -> Failure {
@@ -87,8 +90,11 @@ struct DiskProbe {
     }
 
     /// Requests one after another from the file's beginning, shared out among as many threads as are in flight.
-    private func transfer(_ descriptor: Int32, bytes: Int, seconds: Double, writes: Bool, progress: (Double) -> Void) throws(Failure) -> Transfer {
-        let work = DiskWork(descriptor: descriptor, requestBytes: requestBytes, bytes: bytes, deadline: monotonicSeconds() + seconds, writes: writes)
+    private func transfer(_ descriptor: Int32, bytes: Int, seconds: Double, writes: Bool, progress: (Double) -> Void) throws(Failure)
+        -> Transfer
+    {
+        let work = DiskWork(
+            descriptor: descriptor, requestBytes: requestBytes, bytes: bytes, deadline: monotonicSeconds() + seconds, writes: writes)
         let start = monotonicSeconds()
         var threads: [pthread_t] = []
         for _ in 0..<max(1, inFlight) {

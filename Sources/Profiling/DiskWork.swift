@@ -55,7 +55,8 @@ final class DiskWork: Sendable {
                 let at = off_t(offset + moved)
                 let count =
                     writes
-                    ? pwrite(descriptor, buffer + moved, requestBytes - moved, at) : pread(descriptor, buffer + moved, requestBytes - moved, at)
+                    ? pwrite(descriptor, buffer + moved, requestBytes - moved, at)
+                    : pread(descriptor, buffer + moved, requestBytes - moved, at)
                 if count < 0 && errno == EINTR { continue }
                 if count <= 0 {
                     let code = count < 0 ? errno : EIO

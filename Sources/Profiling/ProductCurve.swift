@@ -19,7 +19,8 @@ struct ProductCurve {
         var operations: [Int: Double] = [:]
         func add(_ tokens: Int) {
             guard seconds[tokens] == nil else { return }
-            // A slow machine does not start what it cannot end. More tokens have no lower rate, fewer take no longer. The first point is always measured.
+            // A slow machine does not start what it cannot end. More tokens have no lower rate, fewer take no longer. The first point is
+            // always measured.
             if let nearest = seconds.keys.min(by: { abs($0 - tokens) < abs($1 - tokens) }), let known = seconds[nearest],
                 let work = operations[nearest]
             {

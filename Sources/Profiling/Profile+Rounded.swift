@@ -43,7 +43,8 @@ extension MachineProfile {
 extension DeviceProfile {
     fileprivate mutating func round() {
         readBytesPerSecond = readBytesPerSecond.fourDigits
-        operations = OperationRates(single: operations.single.fourDigits, half: operations.half.fourDigits, integer: operations.integer.fourDigits)
+        operations = OperationRates(
+            single: operations.single.fourDigits, half: operations.half.fourDigits, integer: operations.integer.fourDigits)
         rates = rates.compactMapValues { $0.rounded() }
         attentionOperations = attentionOperations.fourDigits
         attentionRates = attentionRates.compactMapValues { $0.rounded() }

@@ -5,7 +5,8 @@ public import Plans
 
 /// Measures this machine into a `Profile`.
 ///
-/// The time limit is kept also on a slow machine: what it does not suffice for is left to the planner's interpolation and rooflines, and noted in the profile.
+/// The time limit is kept also on a slow machine: what it does not suffice for is left to the planner's interpolation and rooflines, and
+/// noted in the profile.
 public struct Profiler {
     /// Seconds for everything, about.
     public var seconds = 20.0
@@ -68,7 +69,8 @@ public struct Profiler {
         let reserved = min(capacity - topology.memoryAvailable.clamped(to: 0...capacity), capacity / 16 * 15)
         let cpu = results.first { $0.device.kind == .cpu }
         let machine = MachineProfile(
-            name: name ?? hostName, memory: MemoryProfile(capacity: capacity, bytesPerSecond: bandwidth, reserved: reserved, byThreads: byThreads),
+            name: name ?? hostName,
+            memory: MemoryProfile(capacity: capacity, bytesPerSecond: bandwidth, reserved: reserved, byThreads: byThreads),
             devices: results.map { $0.device.reading(bandwidth) }, disks: disks,
             stepOverhead: cpu?.stepOverhead ?? MachineProfile.defaultStepOverhead, topology: topology,
             measurement: MeasurementRecord(
@@ -80,7 +82,9 @@ public struct Profiler {
 
     /// One per device. Devices beside the processor add theirs here.
     private func probes(_ topology: MachineTopology) -> [any DeviceProbe] {
-        let caches = topology.caches.filter { $0.level >= 3 }.reduce(0) { $0 + $1.bytes.multipliedReportingOverflow(by: $1.instances).partialValue }
+        let caches = topology.caches.filter { $0.level >= 3 }.reduce(0) {
+            $0 + $1.bytes.multipliedReportingOverflow(by: $1.instances).partialValue
+        }
         // Four times the last level's caches, and no more than an eighth of what is free.
         let wanted = min(max(192 << 20, 4 * min(caches, 1 << 32)), topology.memoryAvailable / 8)
         // Filling buffers takes time too: a measurement of a moment makes do with what its caches may hold.
@@ -114,7 +118,8 @@ public struct Profiler {
 extension DeviceProfile {
     /// The fastest that any of its measured products reads weights with one token.
     fileprivate var bestReadBytesPerSecond: Double {
-        rates.map { format, table in table.operationsPerSecond(tokens: 1) / 2 * Double(format.blockBytes) / Double(format.blockElements) }.max() ?? 0
+        rates.map { format, table in table.operationsPerSecond(tokens: 1) / 2 * Double(format.blockBytes) / Double(format.blockElements) }
+            .max() ?? 0
     }
 
     /// A processor reads what its machine's memory gives.

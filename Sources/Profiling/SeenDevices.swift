@@ -12,7 +12,8 @@ enum SeenDevices {
             found.append("\(vendor.map { $0 + " " } ?? "")GPU (\(name))")
         }
         guard !sawNVIDIA else { return found }
-        for name in tree.names("/dev", limit: 65536) where name.hasPrefix("nvidia") && name.count > 6 && name.dropFirst(6).allSatisfy(\.isNumber) {
+        for name in tree.names("/dev", limit: 65536)
+        where name.hasPrefix("nvidia") && name.count > 6 && name.dropFirst(6).allSatisfy(\.isNumber) {
             found.append("NVIDIA GPU (\(name))")
         }
         return found

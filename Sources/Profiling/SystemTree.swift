@@ -71,7 +71,8 @@ struct SystemTree: Sendable {
         var found: Set<Int> = []
         for part in text.split(separator: ",") {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0.filter { !$0.isWhitespace }) }
-            guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first >= 0, first <= last, last < 65536 else {
+            guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first >= 0, first <= last, last < 65536
+            else {
                 return nil
             }
             found.formUnion(first...last)

@@ -2,7 +2,8 @@ import Plans
 
 /// Reads what the machine is made of from /proc and /sys, and what of it a container leaves this process.
 ///
-/// Nothing there is relied on: what is missing or makes no sense is replaced by the least that must be true (one socket, every thread a core of its own).
+/// Nothing there is relied on: what is missing or makes no sense is replaced by the least that must be true (one socket, every thread a
+/// core of its own).
 struct TopologyReader {
     var tree = SystemTree()
     /// Used where the system says nothing of processors.
@@ -45,7 +46,8 @@ struct TopologyReader {
                 guard let colon = line.firstIndex(of: ":") else { continue }
                 let name = line[line.index(after: colon)...].split(whereSeparator: \.isWhitespace).joined(separator: " ")
                 // Names go to terminals.
-                let plain = String(name.unicodeScalars.filter { $0.isASCII && $0.value >= 32 && $0.value < 127 }.prefix(80).map { Character($0) })
+                let plain = String(
+                    name.unicodeScalars.filter { $0.isASCII && $0.value >= 32 && $0.value < 127 }.prefix(80).map { Character($0) })
                 if !plain.isEmpty { return plain }
             }
         }
@@ -87,9 +89,10 @@ struct TopologyReader {
                     tree.line("\(place)/\(name)/shared_cpu_list") ?? String(processor))
             }
         }
-        return instances.sorted { ($0.key.level, $0.key.kind.rawValue, $0.key.bytes) < ($1.key.level, $1.key.kind.rawValue, $1.key.bytes) }.map {
-            MachineTopology.Cache(level: $0.key.level, kind: $0.key.kind, bytes: $0.key.bytes, instances: $0.value.count)
-        }
+        return instances.sorted { ($0.key.level, $0.key.kind.rawValue, $0.key.bytes) < ($1.key.level, $1.key.kind.rawValue, $1.key.bytes) }
+            .map {
+                MachineTopology.Cache(level: $0.key.level, kind: $0.key.kind, bytes: $0.key.bytes, instances: $0.value.count)
+            }
     }
 
     /// `32K`, `1024K`, `36M`; nil where it is nothing of the kind, or nothing.
@@ -103,7 +106,8 @@ struct TopologyReader {
 
     private func nodes() -> [MachineTopology.Node] {
         let place = "/sys/devices/system/node"
-        return tree.names(place).filter { $0.hasPrefix("node") && $0.dropFirst(4).allSatisfy(\.isNumber) && $0.count > 4 }.prefix(4096).map { name in
+        return tree.names(place).filter { $0.hasPrefix("node") && $0.dropFirst(4).allSatisfy(\.isNumber) && $0.count > 4 }.prefix(4096).map
+        { name in
             let processors = tree.line("\(place)/\(name)/cpulist").flatMap(SystemTree.list) ?? []
             return MachineTopology.Node(threads: processors.count, memory: tree.figure("MemTotal", in: "\(place)/\(name)/meminfo") ?? 0)
         }

@@ -77,7 +77,8 @@ public final class Executor {
         for slot in 0..<schedule.stepsInFlight {
             tables.append(
                 try StepTables(
-                    memory: host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries, tileTokens: kinds.tileTokens))
+                    memory: host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries,
+                    tileTokens: kinds.tileTokens))
         }
         self.tables = tables
         var stages: [StageRunner] = []
@@ -128,7 +129,9 @@ public final class Executor {
         var seen: Set<TensorReference> = []
         var total = 0
         for linear in model.linears where seen.insert(linear.weight).inserted {
-            guard let bytes = packedByteCount(format: linear.weight.format, rows: linear.outputs, columns: linear.inputs) else { return Int.max }
+            guard let bytes = packedByteCount(format: linear.weight.format, rows: linear.outputs, columns: linear.inputs) else {
+                return Int.max
+            }
             let (sum, overflow) = total.addingReportingOverflow(bytes)
             if overflow { return Int.max }
             total = sum

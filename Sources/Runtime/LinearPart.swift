@@ -7,7 +7,8 @@ struct LinearPart: Hashable {
     let linear: LinearSpec
     let rows: Range<Int>
     let columns: Range<Int>
-    /// Columns that are one chain of floats before they are added exactly (`CutGrain`), where the matrix may be cut along its columns; else 0.
+    /// Columns that are one chain of floats before they are added exactly (`CutGrain`), where the matrix may be cut along its columns; else
+    /// 0.
     let chunk: Int
 
     init(_ linear: LinearSpec, rows: Range<Int>? = nil, columns: Range<Int>? = nil, chunk: Int = 0) {
@@ -33,7 +34,8 @@ struct LinearPart: Hashable {
     /// A matrix of its rows and columns in a device's layout.
     func matrix(in range: BufferRange) -> Matrix {
         Matrix(
-            range, format: linear.weight.format.kernelFormat, rows: rows.count, columns: columns.count, chunk: chunk, chunkCount: chunkCount)
+            range, format: linear.weight.format.kernelFormat, rows: rows.count, columns: columns.count, chunk: chunk, chunkCount: chunkCount
+        )
     }
 
     /// Its rows of the bias; nil where there is none.
@@ -65,7 +67,9 @@ extension AttentionSpec {
     /// Query, key and value rows of a shard, and the columns of the output matrix that go with them.
     ///
     /// - Parameter formats: those of all the model's matrices, which decide where the output matrix may be cut.
-    func parts(of groups: Range<Int>, formats: [TensorFormat]) -> (query: LinearPart, key: LinearPart, value: LinearPart, output: LinearPart) {
+    func parts(of groups: Range<Int>, formats: [TensorFormat]) -> (
+        query: LinearPart, key: LinearPart, value: LinearPart, output: LinearPart
+    ) {
         let queries = queryElements(of: groups), keys = keyElements(of: groups), columns = groupSize * headSize
         let chunk = columns * CutGrain.attention(keyValueHeads: keyValueHeadCount, groupColumns: columns, formats: formats)
         return (

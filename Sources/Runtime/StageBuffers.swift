@@ -35,7 +35,9 @@ struct StageBuffers {
             // Kernels may read a vector beyond the last row.
             return try memory.allocate(bytes + 4096, for: purpose)
         }
-        func rows(_ count: Int, _ columns: Int, isStepWide: Bool = false, for purpose: MemoryPurpose = .activations) throws(MemoryError) -> Rows {
+        func rows(_ count: Int, _ columns: Int, isStepWide: Bool = false, for purpose: MemoryPurpose = .activations) throws(MemoryError)
+            -> Rows
+        {
             Rows(BufferRange(try make(count, columns, for: purpose)), stride: Self.padded(columns), isStepWide: isStepWide)
         }
         let model = slice.model
@@ -55,7 +57,8 @@ struct StageBuffers {
         }
         let tokens = limits.tokens
         hidden = try rows(tokens * slots, model.hiddenSize, isStepWide: true)
-        let projects = slice.stage.hasEmbedding && model.embedding.projection != nil || slice.stage.hasOutput && model.outputProjection != nil
+        let projects =
+            slice.stage.hasEmbedding && model.embedding.projection != nil || slice.stage.hasOutput && model.outputProjection != nil
         embedded = try rows(projects ? limits.rows : 0, model.embedding.size)
         query = try rows(tokens, queryWidth)
         key = try rows(tokens, keyWidth)
@@ -65,7 +68,9 @@ struct StageBuffers {
         up = try rows(tokens, innerWidth)
         partStride = Self.padded(model.hiddenSize)
         var parts: [BufferRange] = []
-        if mostShards > 1 { for _ in 0..<mostShards { parts.append(BufferRange(try make(tokens, model.hiddenSize, MemoryLayout<Double>.stride))) } }
+        if mostShards > 1 {
+            for _ in 0..<mostShards { parts.append(BufferRange(try make(tokens, model.hiddenSize, MemoryLayout<Double>.stride))) }
+        }
         self.parts = parts
         let output = slice.stage.hasOutput ? limits.logits * slots : 0
         chosen = try rows(output, model.hiddenSize, isStepWide: true)

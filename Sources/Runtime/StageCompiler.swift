@@ -54,7 +54,9 @@ struct StageCompiler {
                 let layer = model.layers[index]
                 for (number, shard) in placement.shards.enumerated() {
                     let parts = layer.feedForward.parts(of: shard.range, formats: slice.formats)
-                    add(feedForward(layer, parts, columns: shard.range.count, shard: number, of: count), piece: weights.piece(of: parts.down))
+                    add(
+                        feedForward(layer, parts, columns: shard.range.count, shard: number, of: count),
+                        piece: weights.piece(of: parts.down))
                 }
                 add(end(layer.feedForward.down, parts: count, norm: layer.postNorm ? layer.feedForwardNorm : nil))
             case .output:

@@ -14,7 +14,8 @@ struct WeightReader {
         let entry = try tensor(reference)
         let block = reference.format.blockElements
         guard part.linear.inputs % block == 0, part.columns.lowerBound % block == 0, part.columns.upperBound % block == 0 else {
-            throw RuntimeError.unsupported("columns \(part.columns) of tensor '\(reference.name)' in \(reference.format.name), blocks of \(block)")
+            throw RuntimeError.unsupported(
+                "columns \(part.columns) of tensor '\(reference.name)' in \(reference.format.name), blocks of \(block)")
         }
         cpu.pack(
             reference.format, source: checkpoint.bytes(of: entry), storedShape: entry.shape,
@@ -42,7 +43,8 @@ struct WeightReader {
             let skipped = reference.format.byteCount(elements: reference.rowOffset * columns)
         else { throw RuntimeError.unsupported("table '\(reference.name)'") }
         return Operation.Table(
-            BufferRange(mapped.buffer(of: entry), offset: skipped), format: reference.format.kernelFormat, rowBytes: rowBytes, columns: columns)
+            BufferRange(mapped.buffer(of: entry), offset: skipped), format: reference.format.kernelFormat, rowBytes: rowBytes,
+            columns: columns)
     }
 
     private func tensor(_ reference: TensorReference) throws -> TensorEntry {
@@ -70,7 +72,8 @@ final class MappedMemory: Memory {
         let bytes = checkpoint.bytes(of: entry)
         _ = ledger.reserve(bytes.count, for: .weights)
         return Buffer(
-            memory: self, byteCount: bytes.count, purpose: .weights, address: bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) },
+            memory: self, byteCount: bytes.count, purpose: .weights,
+            address: bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) },
             owner: checkpoint)
     }
 }

@@ -29,10 +29,12 @@ public final class Tokenizer: Sendable {
     /// Every id that ends an answer: `endID`, end of turn, end of message.
     public let endIDs: Set<Int32>
 
-    /// - Throws: `TokenizerError` or `PatternError` where the definition contradicts itself or needs a splitting rule that is not supported.
+    /// - Throws: `TokenizerError` or `PatternError` where the definition contradicts itself or needs a splitting rule that is not
+    ///   supported.
     public init(_ definition: TokenizerDefinition) throws {
         guard !definition.pieces.isEmpty else { throw TokenizerError("the vocabulary is empty") }
-        guard definition.preTokenizers.count <= SplittingPipeline.maximumSteps, definition.normalisers.count <= SplittingPipeline.maximumSteps
+        guard definition.preTokenizers.count <= SplittingPipeline.maximumSteps,
+            definition.normalisers.count <= SplittingPipeline.maximumSteps
         else { throw TokenizerError("more than \(SplittingPipeline.maximumSteps) steps of normalising or splitting") }
         table = try PieceTable(definition.pieces)
         let count = table.count
@@ -48,7 +50,9 @@ public final class Tokenizer: Sendable {
         }
         for id in definition.otherEndIDs { try check(id, "the id of an end token") }
         for merge in definition.merges {
-            for id in [merge.left, merge.right, merge.merged] where id < 0 || Int(id) >= count { try check(id, "the id of a piece in a merge") }
+            for id in [merge.left, merge.right, merge.merged] where id < 0 || Int(id) >= count {
+                try check(id, "the id of a piece in a merge")
+            }
         }
 
         normalisation = try NormalisationPipeline(definition.normalisers)

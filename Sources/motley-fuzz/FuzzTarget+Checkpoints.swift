@@ -3,7 +3,9 @@ import JSON
 import Models
 
 extension FuzzTarget {
-    static let gguf = FuzzTarget(name: "gguf", words: ["GGUF", "general.alignment", "general.architecture", "llama", "tokenizer.ggml.tokens"]) {
+    static let gguf = FuzzTarget(
+        name: "gguf", words: ["GGUF", "general.alignment", "general.architecture", "llama", "tokenizer.ggml.tokens"]
+    ) {
         ["llama", "qwen2", "qwen3", "gpt2"].map { SampleFiles.gguf(architecture: $0) }
     } run: { bytes in
         let file = MappedFile(borrowing: bytes, name: "input.gguf")
@@ -38,9 +40,11 @@ extension FuzzTarget {
     }
 
     static let config = FuzzTarget(
-        name: "config", words: ["rope_scaling", "rope_type", "llama3", "null", "[", "]", "{", "}", "9223372036854775807", "1e308", "-1", "0.5"]
+        name: "config",
+        words: ["rope_scaling", "rope_type", "llama3", "null", "[", "]", "{", "}", "9223372036854775807", "1e308", "-1", "0.5"]
     ) {
-        ["LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "OPTForCausalLM", "GPT2LMHeadModel"].map { name in
+        ["LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "OPTForCausalLM", "GPT2LMHeadModel"].map {
+            name in
             var config = SampleFiles.config.object ?? [:]
             config["architectures"] = [.string(name)]
             return Array(JSON.object(config).serialized().utf8)
@@ -58,7 +62,8 @@ extension FuzzTarget {
         for tensor in checkpoint.tensors {
             let bytes = checkpoint.bytes(of: tensor)
             if let format = tensor.format, bytes.count >= format.blockBytes {
-                _ = QuantisedBlocks.dequantise(UnsafeRawBufferPointer(rebasing: bytes[(bytes.count - format.blockBytes)...]), format: format)
+                _ = QuantisedBlocks.dequantise(
+                    UnsafeRawBufferPointer(rebasing: bytes[(bytes.count - format.blockBytes)...]), format: format)
             }
         }
         if let report = try? CheckpointReport(checkpoint: checkpoint) {

@@ -5,7 +5,8 @@ import Plans
 
 extension FuzzTarget {
     private static let words = [
-        "\"machines\"", "\"count\"", "\"memory\"", "\"capacity\"", "\"bandwidth\"", "\"devices\"", "\"device\"", "\"T4\"", "\"GiB\"", "1e308", "-1",
+        "\"machines\"", "\"count\"", "\"memory\"", "\"capacity\"", "\"bandwidth\"", "\"devices\"", "\"device\"", "\"T4\"", "\"GiB\"",
+        "1e308", "-1",
         "0",
         "9223372036854775807", "1e-300", "\"1EiB\"", "\"999TB/s\"", "null", "true", "[", "]", "{", "}", "\"rates\"", "\"links\"",
         "\"pin layers 0-9 = gpu0\"",
@@ -53,7 +54,8 @@ extension FuzzTarget {
     static let scenario = FuzzTarget(name: "scenario", words: words) {
         SamplePlans.scenarios.map { Array($0.serialized().utf8) }
     } run: { bytes in
-        guard let json = try? JSON(parsing: bytes), let scenario = try? Scenario(reading: FieldReader(json)), let problem = try? Problem(scenario)
+        guard let json = try? JSON(parsing: bytes), let scenario = try? Scenario(reading: FieldReader(json)),
+            let problem = try? Problem(scenario)
         else {
             return false
         }

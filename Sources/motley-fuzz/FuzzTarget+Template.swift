@@ -9,9 +9,11 @@ extension FuzzTarget {
             "{% set ns = namespace(i=0) %}",
             "{% macro f(a, b=1) %}", "{% endmacro %}", "{{ ", " }}", " %}", "{#", "#}", "{%- ", " -%}", "loop.index", "loop.previtem",
             "messages[::-1]",
-            "m.content", "m['role']", " | tojson", " | trim", " | join(', ')", " | map(attribute='role') | list", " is defined", " is string", " in ",
+            "m.content", "m['role']", " | tojson", " | trim", " | join(', ')", " | map(attribute='role') | list", " is defined",
+            " is string", " in ",
             " not ",
-            "range(9999999)", "'x' * 9999999", "raise_exception('no')", "strftime_now('%d %b %Y')", "{% raw %}", "{% endraw %}", "{% call f() %}",
+            "range(9999999)", "'x' * 9999999", "raise_exception('no')", "strftime_now('%d %b %Y')", "{% raw %}", "{% endraw %}",
+            "{% call f() %}",
             "{% break %}",
         ],
         seeds: {

@@ -8,14 +8,16 @@ extension FuzzTarget {
     static let tokenizer = FuzzTarget(
         name: "tokenizer",
         words: [
-            "\"BPE\"", "\"Unigram\"", "\"ByteLevel\"", "\"Metaspace\"", "\"Split\"", "\"Sequence\"", "\"Precompiled\"", "\"Replace\"", "\"Strip\"",
+            "\"BPE\"", "\"Unigram\"", "\"ByteLevel\"", "\"Metaspace\"", "\"Split\"", "\"Sequence\"", "\"Precompiled\"", "\"Replace\"",
+            "\"Strip\"",
             "\"TemplateProcessing\"", "\"merges\"", "\"added_tokens\"", "null", "true", "-1", "2147483648", "1e308", "[", "]", "{", "}",
             "\\\\p{L}+", "(?!\\\\S)", "{1,3}", "\\u2581",
         ]
     ) {
         [bytePairs, characterPairs, unigram].map { Array($0.utf8) }
     } run: { bytes in
-        guard let json = try? JSON(parsing: bytes), let definition = try? TokenizerDefinition(tokenizerJSON: json, configuration: json) else {
+        guard let json = try? JSON(parsing: bytes), let definition = try? TokenizerDefinition(tokenizerJSON: json, configuration: json)
+        else {
             return false
         }
         return exercise(definition)
@@ -25,7 +27,8 @@ extension FuzzTarget {
     static let pattern = FuzzTarget(
         name: "pattern",
         words: [
-            "\\p{L}", "\\p{Lu}", "\\P{N}", "[^", "&&", "]", "(?:", "(?i:", "(?!", "(?=", "(?<=", "(?<!", ")", "|", "*", "+", "?", "++", "{1,3}",
+            "\\p{L}", "\\p{Lu}", "\\P{N}", "[^", "&&", "]", "(?:", "(?i:", "(?!", "(?=", "(?<=", "(?<!", ")", "|", "*", "+", "?", "++",
+            "{1,3}",
             "\\s",
             "\\S", "\\d", "\\w", "\\b", "^", "$", "\\x{1F642}", "[a-z]", "[[:alpha:]]",
         ]

@@ -71,7 +71,9 @@ struct Mutator {
     }
 
     private func overwrite(_ input: inout [UInt8], at place: Int, _ number: UInt64, width: Int) {
-        for byte in 0..<width where place + byte < input.count { input[place + byte] = UInt8(truncatingIfNeeded: number >> UInt64(8 * byte)) }
+        for byte in 0..<width where place + byte < input.count {
+            input[place + byte] = UInt8(truncatingIfNeeded: number >> UInt64(8 * byte))
+        }
     }
 
     private mutating func pick<Element>(_ list: [Element]) -> Element { list[random.below(list.count)] }

@@ -9,7 +9,8 @@ enum SampleFiles {
         writer.set("general.name", .string("sample"))
         writer.set("general.alignment", .uint32(32))
         let sizes: [(String, UInt32)] = [
-            ("embedding_length", 32), ("block_count", 1), ("attention.head_count", 4), ("attention.head_count_kv", 2), ("feed_forward_length", 32),
+            ("embedding_length", 32), ("block_count", 1), ("attention.head_count", 4), ("attention.head_count_kv", 2),
+            ("feed_forward_length", 32),
             ("context_length", 64), ("rope.dimension_count", 8),
         ]
         for (key, size) in sizes { writer.set("\(architecture).\(key)", .uint32(size)) }
@@ -34,7 +35,8 @@ enum SampleFiles {
         let block = "blk.0."
         if architecture == "gpt2" {
             return [
-                ("token_embd.weight", [4, 32]), ("position_embd.weight", [64, 32]), ("output_norm.weight", [32]), ("output_norm.bias", [32]),
+                ("token_embd.weight", [4, 32]), ("position_embd.weight", [64, 32]), ("output_norm.weight", [32]),
+                ("output_norm.bias", [32]),
                 (block + "attn_norm.weight", [32]), (block + "attn_norm.bias", [32]), (block + "attn_qkv.weight", [96, 32]),
                 (block + "attn_qkv.bias", [96]), (block + "attn_output.weight", [32, 32]), (block + "attn_output.bias", [32]),
                 (block + "ffn_norm.weight", [32]), (block + "ffn_norm.bias", [32]), (block + "ffn_up.weight", [32, 32]),
@@ -48,7 +50,9 @@ enum SampleFiles {
             (block + "attn_output.weight", [32, 32]), (block + "ffn_norm.weight", [32]), (block + "ffn_gate.weight", [32, 32]),
             (block + "ffn_up.weight", [32, 32]), (block + "ffn_down.weight", [32, 32]),
         ]
-        if architecture == "qwen2" { tensors += [(block + "attn_q.bias", [32]), (block + "attn_k.bias", [16]), (block + "attn_v.bias", [16])] }
+        if architecture == "qwen2" {
+            tensors += [(block + "attn_q.bias", [32]), (block + "attn_k.bias", [16]), (block + "attn_v.bias", [16])]
+        }
         if architecture == "qwen3" { tensors += [(block + "attn_q_norm.weight", [8]), (block + "attn_k_norm.weight", [8])] }
         return tensors
     }
@@ -68,7 +72,8 @@ enum SampleFiles {
         let layer = "model.layers.0."
         let tensors: [(String, [Int])] = [
             ("model.embed_tokens.weight", [4, 8]), ("model.norm.weight", [8]), (layer + "input_layernorm.weight", [8]),
-            (layer + "self_attn.q_proj.weight", [8, 8]), (layer + "self_attn.k_proj.weight", [4, 8]), (layer + "self_attn.v_proj.weight", [4, 8]),
+            (layer + "self_attn.q_proj.weight", [8, 8]), (layer + "self_attn.k_proj.weight", [4, 8]),
+            (layer + "self_attn.v_proj.weight", [4, 8]),
             (layer + "self_attn.o_proj.weight", [8, 8]), (layer + "post_attention_layernorm.weight", [8]),
             (layer + "mlp.gate_proj.weight", [16, 8]), (layer + "mlp.up_proj.weight", [16, 8]), (layer + "mlp.down_proj.weight", [8, 16]),
         ]

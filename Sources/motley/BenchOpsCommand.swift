@@ -50,7 +50,9 @@ struct BenchOpsCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        for value in tokens.values where !(1...8192).contains(value) { throw ValidationError("--tokens is \(value); it must be from 1 to 8192.") }
+        for value in tokens.values where !(1...8192).contains(value) {
+            throw ValidationError("--tokens is \(value); it must be from 1 to 8192.")
+        }
         for (name, value) in [("rows", rows), ("columns", columns)] where !(256...65536).contains(value) || value % 256 != 0 {
             throw ValidationError("--\(name) is \(value); it must be a multiple of 256 from 256 to 65536.")
         }

@@ -19,8 +19,10 @@ struct BenchResult {
     var json: JSON {
         .object(
             JSONObject([
-                (key: "test", value: .string(test.name)), (key: "n_prompt", value: .integer(test.kind == .prefill ? test.tokens : test.depth)),
-                (key: "n_gen", value: .integer(test.kind == .decode ? test.tokens : 0)), (key: "n_parallel", value: .integer(test.parallel)),
+                (key: "test", value: .string(test.name)),
+                (key: "n_prompt", value: .integer(test.kind == .prefill ? test.tokens : test.depth)),
+                (key: "n_gen", value: .integer(test.kind == .decode ? test.tokens : 0)),
+                (key: "n_parallel", value: .integer(test.parallel)),
                 (key: "avg_ts", value: .number(average)), (key: "stddev_ts", value: .number(standardDeviation)),
                 (key: "samples_ts", value: .array(samples.map { .number($0) })),
             ]))

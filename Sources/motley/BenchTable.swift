@@ -25,9 +25,12 @@ struct BenchTable {
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        var lines = rows.map { row in "| " + row.indices.map { Self.pad(row[$0], widths[$0], right: $0 > 0) }.joined(separator: " | ") + " |" }
+        var lines = rows.map { row in
+            "| " + row.indices.map { Self.pad(row[$0], widths[$0], right: $0 > 0) }.joined(separator: " | ") + " |"
+        }
         lines.insert(
-            "|" + widths.indices.map { String(repeating: "-", count: widths[$0] + 1) + ($0 > 0 ? ":" : "-") }.joined(separator: "|") + "|", at: 1)
+            "|" + widths.indices.map { String(repeating: "-", count: widths[$0] + 1) + ($0 > 0 ? ":" : "-") }.joined(separator: "|") + "|",
+            at: 1)
         var limitsLine =
             "this machine with \(options.threads) threads (\((options.instructionSet ?? .best).name)): reads \(Size.decimal(bandwidth / 1e9, 2)) GB/s"
         for peak in limits.peaks { limitsLine += ", \(peak.name) \(Size.decimal(peak.perSecond / 1e9, 0)) GOP/s" }
@@ -39,7 +42,8 @@ struct BenchTable {
                 lines.append("\(Self.name(result.test)) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the read bandwidth")
             } else if let peak = limits.peak(for: model) {
                 let part = operationsPerSecond(result) / peak.perSecond
-                lines.append("\(Self.name(result.test)) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the \(peak.name) peak")
+                lines.append(
+                    "\(Self.name(result.test)) x\(result.test.parallel): \(Size.decimal(part * 100, 0)) % of the \(peak.name) peak")
             }
         }
         return lines.joined(separator: "\n") + "\n"

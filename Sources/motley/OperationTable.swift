@@ -24,7 +24,8 @@ struct OperationTable {
     }
 
     mutating func add(
-        _ operation: KernelOperation, _ variant: String, _ set: mk_isa, _ checked: Checked, _ timings: [KernelTiming], _ limits: MachineLimits?
+        _ operation: KernelOperation, _ variant: String, _ set: mk_isa, _ checked: Checked, _ timings: [KernelTiming],
+        _ limits: MachineLimits?
     ) {
         let error = checked.faults.isEmpty ? Self.scientific(checked.largestError) : "FAULT"
         let first = [operation.rawValue, variant, String(cString: mk_isa_name(set)), String(checked.cases), error]
@@ -43,7 +44,8 @@ struct OperationTable {
 
     /// One object per timed shape, or one per operation where nothing was timed.
     static func json(
-        _ operation: KernelOperation, _ variant: String, _ set: mk_isa, _ checked: Checked, _ timings: [KernelTiming], _ limits: MachineLimits?
+        _ operation: KernelOperation, _ variant: String, _ set: mk_isa, _ checked: Checked, _ timings: [KernelTiming],
+        _ limits: MachineLimits?
     ) -> [JSON] {
         let first: [(key: String, value: JSON)] = [
             (key: "op", value: .string(operation.rawValue)), (key: "format", value: .string(variant)),

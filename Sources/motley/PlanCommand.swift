@@ -4,7 +4,8 @@ import JSON
 import Planning
 import Plans
 
-/// `motley plan`: the best plan for a model, hardware, a workload and an objective, with its prediction. Nothing of the hardware need be there.
+/// `motley plan`: the best plan for a model, hardware, a workload and an objective, with its prediction. Nothing of the hardware need be
+/// there.
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Plans where a model's weights, KV cache and work go, and predicts speed and memory.")
@@ -45,7 +46,9 @@ struct PlanCommand: ParsableCommand {
         }
         let explanation = Explanation(result, of: problem)
         print(explain ? explanation.text : explanation.headline, terminator: explain ? "" : "\n")
-        if whatIf { print(WhatIf.table(WhatIf(scenario, strategy: strategy, seed: input.seed).lines(baseline: result, timeLimit: input.timeLimit))) }
+        if whatIf {
+            print(WhatIf.table(WhatIf(scenario, strategy: strategy, seed: input.seed).lines(baseline: result, timeLimit: input.timeLimit)))
+        }
         print("planned in \(String(format: "%.2f", result.planningSeconds)) s")
     }
 }

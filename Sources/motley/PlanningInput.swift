@@ -32,7 +32,9 @@ enum PlanningInput {
             set("model", ["name": given["name"] ?? given, "format": .string(format)])
         }
         if command.scenario == nil {
-            for (key, option) in [("model", "--model"), ("hardware", "--hardware"), ("workload", "--workload"), ("objective", "--objective")]
+            for (key, option) in [
+                ("model", "--model"), ("hardware", "--hardware"), ("workload", "--workload"), ("objective", "--objective"),
+            ]
             where !fields.contains(where: { $0.key == key }) {
                 throw FieldError(field: option, message: "missing; give a --scenario, or --model, --hardware, --workload and --objective")
             }

@@ -42,7 +42,9 @@ struct ProfileCommand: ParsableCommand {
     func validate() throws {
         if let seconds, !(0.1...3600).contains(seconds) { throw ValidationError("--seconds is \(seconds); it must be from 0.1 to 3600.") }
         if let threads, threads < 1 || threads > 1024 { throw ValidationError("--threads is \(threads); it must be from 1 to 1024.") }
-        if let isa, !InstructionSet.available.contains(isa) { throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.") }
+        if let isa, !InstructionSet.available.contains(isa) {
+            throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.")
+        }
         if let name, name.isEmpty { throw ValidationError("--name is empty.") }
         if noDisk, models != nil { throw ValidationError("--models names a disk to measure, and --no-disk leaves it out.") }
     }

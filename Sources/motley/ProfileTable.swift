@@ -15,7 +15,8 @@ struct ProfileTable {
         var lines: [String] = []
         if let measured = machine.measurement {
             lines.append(
-                "\(machine.name), measured \(measured.date) in \(Size.decimal(measured.seconds, 1)) s with \(Self.count(measured.threads, "thread"))")
+                "\(machine.name), measured \(measured.date) in \(Size.decimal(measured.seconds, 1)) s with \(Self.count(measured.threads, "thread"))"
+            )
             lines.append("")
         }
         func row(_ name: String, _ text: String) { lines.append(Self.pad(name, 12) + text) }
@@ -23,7 +24,8 @@ struct ProfileTable {
         if !machine.memory.byThreads.isEmpty {
             row(
                 "reads",
-                machine.memory.byThreads.map { "\(Self.count($0.threads, "thread")) \(Self.giga($0.bytesPerSecond)) GB/s" }.joined(separator: ", "))
+                machine.memory.byThreads.map { "\(Self.count($0.threads, "thread")) \(Self.giga($0.bytesPerSecond)) GB/s" }.joined(
+                    separator: ", "))
         }
         for disk in machine.disks {
             row(
@@ -62,7 +64,9 @@ struct ProfileTable {
         if let limit = topology.memoryLimit { memory += ", \(gibi(limit)) GiB of it for this container" }
         memory += ", \(gibi(topology.memoryAvailable)) GiB free"
         if topology.nodes.count > 1 {
-            memory += "; NUMA nodes " + topology.nodes.map { "\(gibi($0.memory)) GiB with \(count($0.threads, "thread"))" }.joined(separator: ", ")
+            memory +=
+                "; NUMA nodes "
+                + topology.nodes.map { "\(gibi($0.memory)) GiB with \(count($0.threads, "thread"))" }.joined(separator: ", ")
         }
         return lines + [pad("memory", 12) + memory]
     }

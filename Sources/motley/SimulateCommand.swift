@@ -51,11 +51,15 @@ struct SimulateCommand: ParsableCommand {
         let strategy = try input.chosenStrategy
         var scenario = try PlanningInput.scenario(input)
         if let rate {
-            guard rate > 0, rate <= 1e9 else { throw FieldError(field: "--rate", message: "is \(rate); expected requests per second above 0") }
+            guard rate > 0, rate <= 1e9 else {
+                throw FieldError(field: "--rate", message: "is \(rate); expected requests per second above 0")
+            }
             scenario.workload = scenario.workload.arriving(rate: rate)
         }
         if let sloScale {
-            guard sloScale > 0, sloScale <= 1e9 else { throw FieldError(field: "--slo-scale", message: "is \(sloScale); expected a number above 0") }
+            guard sloScale > 0, sloScale <= 1e9 else {
+                throw FieldError(field: "--slo-scale", message: "is \(sloScale); expected a number above 0")
+            }
             scenario.objective = scenario.objective.scaled(by: sloScale)
         }
         var options = SimulationOptions()
@@ -98,7 +102,8 @@ struct SimulateCommand: ParsableCommand {
 
     private func draw(_ scenario: Scenario, _ problem: Problem, _ plan: Evaluation, _ options: SimulationOptions) throws {
         let curves = try AttainmentCurves(
-            scenario, problem: problem, plan: plan, options: options, rates: Self.numbers(rates, "--rates"), scales: Self.numbers(scales, "--scales"))
+            scenario, problem: problem, plan: plan, options: options, rates: Self.numbers(rates, "--rates"),
+            scales: Self.numbers(scales, "--scales"))
         if let svg {
             let name = scenario.name.isEmpty ? scenario.model.name : scenario.name
             try Data(CurveChart(curves, title: "\(name): \(scenario.model.name), plan by \(plan.strategy)").svg.utf8).write(

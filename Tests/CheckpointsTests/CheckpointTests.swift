@@ -74,7 +74,8 @@ import Testing
         let directory = try TemporaryDirectory()
         #expect(throws: CheckpointError.self) { try Checkpoint.open(path: directory.path) }
         try directory.write("tokenizer.json", "{}")
-        try directory.write("tokenizer_config.json", #"{"chat_template":[{"name":"rag","template":"R"},{"name":"default","template":"D"}]}"#)
+        try directory.write(
+            "tokenizer_config.json", #"{"chat_template":[{"name":"rag","template":"R"},{"name":"default","template":"D"}]}"#)
         let checkpoint = try Checkpoint.open(path: directory.path)
         #expect(checkpoint.tensors.isEmpty)
         let expected = [ChatTemplateSource(name: "default", source: "D"), ChatTemplateSource(name: "rag", source: "R")]

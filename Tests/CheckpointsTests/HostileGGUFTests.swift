@@ -44,18 +44,34 @@ import Testing
         ("boolean of 2", Header(metadata: 1).string("k").number(UInt32(7)).number(UInt8(2)).data(64), ["'k'"]),
         ("string not UTF-8", Header(metadata: 1).string("k").number(UInt32(8)).string([0xC0, 0x80]).data(64), ["'k'", "UTF-8"]),
         ("huge string", Header(metadata: 1).string("k").number(UInt32(8)).string([0], claiming: 1 << 63).data(64), ["'k'"]),
-        ("nested array", Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(9)).number(UInt64(1)).data(64), ["'k'", "array of arrays"]),
+        (
+            "nested array", Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(9)).number(UInt64(1)).data(64),
+            ["'k'", "array of arrays"]
+        ),
         ("huge array", Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(4)).number(UInt64.max).data(64), ["'k'"]),
-        ("huge string array", Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(8)).number(UInt64(1 << 40)).data(64), ["'k'"]),
+        (
+            "huge string array", Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(8)).number(UInt64(1 << 40)).data(64),
+            ["'k'"]
+        ),
         (
             "long element",
-            Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(8)).number(UInt64(2)).string("a").string([], claiming: 999).data(64),
+            Header(metadata: 1).string("k").number(UInt32(9)).number(UInt32(8)).number(UInt64(2)).string("a").string([], claiming: 999)
+                .data(64),
             ["'k'", "element 1"]
         ),
-        ("key twice", Header(metadata: 2).string("k").number(UInt32(0)).raw([1]).string("k").number(UInt32(0)).raw([1]).data(64), ["'k'", "twice"]),
+        (
+            "key twice", Header(metadata: 2).string("k").number(UInt32(0)).raw([1]).string("k").number(UInt32(0)).raw([1]).data(64),
+            ["'k'", "twice"]
+        ),
         ("alignment", Header(metadata: 1).string("general.alignment").number(UInt32(4)).number(UInt32(0)).data(64), ["general.alignment"]),
-        ("alignment of 48", Header(metadata: 1).string("general.alignment").number(UInt32(4)).number(UInt32(48)).data(64), ["general.alignment"]),
-        ("alignment as text", Header(metadata: 1).string("general.alignment").number(UInt32(8)).string("x").data(64), ["general.alignment"]),
+        (
+            "alignment of 48", Header(metadata: 1).string("general.alignment").number(UInt32(4)).number(UInt32(48)).data(64),
+            ["general.alignment"]
+        ),
+        (
+            "alignment as text", Header(metadata: 1).string("general.alignment").number(UInt32(8)).string("x").data(64),
+            ["general.alignment"]
+        ),
         ("tensor twice", Header(tensors: 2).tensor("t", [4]).tensor("t", [4], offset: 32).data(64), ["'t'", "twice"]),
         ("five dimensions", Header(tensors: 1).tensor("t", [1, 1, 1, 1, 1]).data(64), ["'t'", "dimensions"]),
         ("zero dimension", Header(tensors: 1).tensor("t", [4, 0]).data(64), ["'t'", "0"]),
@@ -80,7 +96,8 @@ import Testing
     }
 
     @Test func unknownTypesAreListed() throws {
-        let file = try GGUFTests.open(Header(tensors: 2).tensor("a", [256], type: 17).tensor("b", [4], type: 27, offset: 64).data(128).bytes)
+        let file = try GGUFTests.open(
+            Header(tensors: 2).tensor("a", [256], type: 17).tensor("b", [4], type: 27, offset: 64).data(128).bytes)
         #expect(file.tensors.map(\.format) == [nil, nil])
         #expect(file.tensors.map(\.formatName) == ["IQ2_XS", "I64"])
         #expect(file.tensors[1].bytes.count == 32)

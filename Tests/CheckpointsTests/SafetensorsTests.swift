@@ -4,7 +4,9 @@ import Testing
 @testable import Checkpoints
 
 @Suite("Safetensors files") struct SafetensorsTests {
-    static func open(_ bytes: [UInt8]) throws -> SafetensorsFile { try SafetensorsFile(file: MappedFile(contents: bytes, name: "test.safetensors")) }
+    static func open(_ bytes: [UInt8]) throws -> SafetensorsFile {
+        try SafetensorsFile(file: MappedFile(contents: bytes, name: "test.safetensors"))
+    }
 
     /// A file with this header and so many bytes of data.
     static func file(_ header: String, data: Int) -> [UInt8] {

@@ -70,7 +70,8 @@ import Testing
     }
 
     @Test(arguments: [
-        SamplingParameters.greedy, SamplingParameters(temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05), SamplingParameters(temperature: 1),
+        SamplingParameters.greedy, SamplingParameters(temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05),
+        SamplingParameters(temperature: 1),
         SamplingParameters(temperature: 1, topP: 0.9, repetitionPenalty: 1.1, presencePenalty: 0.5, logitBias: [3: 1]),
     ])
     func aDecodeStepAllocatesNothing(sampling: SamplingParameters) throws {

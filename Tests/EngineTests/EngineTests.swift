@@ -38,7 +38,9 @@ import Testing
 
     private func collect(_ stream: GenerationStream) -> Outcome { Self.collect(stream) }
 
-    private func engine(_ options: EngineOptions = EngineOptions(contextLength: 200), blockCount: Int = 64, stepTokens: Int = 32) throws -> Engine {
+    private func engine(_ options: EngineOptions = EngineOptions(contextLength: 200), blockCount: Int = 64, stepTokens: Int = 32) throws
+        -> Engine
+    {
         try Engine(options: options) { FakeExecutor(blockCount: blockCount, stepTokens: stepTokens) }
     }
 
@@ -74,7 +76,9 @@ import Testing
         #expect(all(try engine(EngineOptions(contextLength: 200, sliceTokens: 3))) == alone)
         #expect(all(try engine(EngineOptions(contextLength: 200, stepTokens: 5, sharesPrefixes: false))) == alone)
         #expect(all(try engine(blockCount: 25)) == alone)
-        for (index, prompt) in prompts.enumerated() where index % 3 == 0 { #expect(alone[index] == FakeExecutor.expected(prompt, count: 30)) }
+        for (index, prompt) in prompts.enumerated() where index % 3 == 0 {
+            #expect(alone[index] == FakeExecutor.expected(prompt, count: 30))
+        }
     }
 
     @Test func endTokensEndAndAreReported() throws {
@@ -109,7 +113,8 @@ import Testing
     @Test func badRequestsAreRefusedWithTheNumbers() throws {
         let engine = try engine(EngineOptions(contextLength: 20, modelContextLength: 100))
         #expect(collect(engine.generate(GenerationRequest(prompt: []))).error == .emptyPrompt)
-        #expect(collect(engine.generate(GenerationRequest(prompt: [1, 50]))).error == .invalidToken(id: 50, position: 1, vocabularySize: 50))
+        #expect(
+            collect(engine.generate(GenerationRequest(prompt: [1, 50]))).error == .invalidToken(id: 50, position: 1, vocabularySize: 50))
         #expect(collect(engine.generate(GenerationRequest(prompt: [-1]))).error == .invalidToken(id: -1, position: 0, vocabularySize: 50))
         let long = collect(engine.generate(GenerationRequest(prompt: Array(repeating: 1, count: 20)))).error
         #expect(long == .promptTooLong(prompt: 20, context: 20, modelContext: 100))

@@ -13,13 +13,16 @@ struct Golden: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Goldens")
-        .path
+    static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+        "Goldens"
+    )
+    .path
 
     static let all: [Golden] = {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.filter { $0.hasSuffix(".expected.json") }.sorted().compactMap { file in
-            guard let bytes = FileManager.default.contents(atPath: directory + "/" + file), let expected = try? JSON(parsing: [UInt8](bytes)),
+            guard let bytes = FileManager.default.contents(atPath: directory + "/" + file),
+                let expected = try? JSON(parsing: [UInt8](bytes)),
                 let name = expected["name"]?.string, let model = expected["model"]?.string
             else { return nil }
             return Golden(name: name, path: directory + "/" + model, expected: expected)
@@ -44,7 +47,9 @@ struct Golden: Sendable, CustomTestStringConvertible {
         return (largest: 2.5 * (drift?["largest"]?.double ?? 0), rms: 2 * (drift?["rms"]?.double ?? 0))
     }
 
-    func executor(threads: Int = 1, contextLength: Int = 128, keyValueFormat: KeyValueFormat = .f16, stepTokens: Int = 512) throws -> Executor {
+    func executor(threads: Int = 1, contextLength: Int = 128, keyValueFormat: KeyValueFormat = .f16, stepTokens: Int = 512) throws
+        -> Executor
+    {
         let model = try Model(path: path)
         return try model.makeExecutor(
             LoadOptions(
@@ -63,7 +68,8 @@ extension Executor {
             let end = min(start + slice, tokens.count)
             try run(
                 Step(entries: [
-                    Step.Entry(sequence: 0, start: start, tokens: Array(tokens[start..<end]), blocks: blocks, logits: Array(0..<(end - start)))
+                    Step.Entry(
+                        sequence: 0, start: start, tokens: Array(tokens[start..<end]), blocks: blocks, logits: Array(0..<(end - start)))
                 ]))
             for row in 0..<(end - start) { rows.append(Array(logits(row: row))) }
             start = end

@@ -42,7 +42,9 @@ import Testing
     }
 
     /// 8-bit keys and values change little.
-    @Test(arguments: ["llama-gguf-q8_0", "qwen3-hf-bf16", "gpt2-gguf-f16", "opt-hf-bf16"]) func eightBitKeysAndValuesAreClose(name: String) throws {
+    @Test(arguments: ["llama-gguf-q8_0", "qwen3-hf-bf16", "gpt2-gguf-f16", "opt-hf-bf16"]) func eightBitKeysAndValuesAreClose(name: String)
+        throws
+    {
         let golden = try Golden.named(name)
         let exact = try golden.executor().allLogits(golden.prompt, slice: 64)
         let rounded = try golden.executor(keyValueFormat: .q8).allLogits(golden.prompt, slice: 64)

@@ -23,7 +23,8 @@ import Testing
             var engineOptions = EngineOptions(contextLength: context)
             options(&engineOptions)
             let loaded = try LoadedModel(
-                model, options: LoadOptions(threads: threads, contextLength: context, sequences: together ? 5 : 1), engineOptions: engineOptions
+                model, options: LoadOptions(threads: threads, contextLength: context, sequences: together ? 5 : 1),
+                engineOptions: engineOptions
             ) { _ in }
             let requests = prompts.map { GenerationRequest(prompt: $0, maximumTokens: 24) }
             if together { return requests.map { loaded.engine.generate($0) }.map { EngineTests.collect($0).tokens } }

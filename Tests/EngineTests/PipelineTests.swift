@@ -35,7 +35,9 @@ import Testing
         return plan
     }
 
-    private func outcomes(_ model: Model, layers: [Int], stepsInFlight: Int, _ requests: [GenerationRequest]) throws -> [EngineTests.Outcome] {
+    private func outcomes(_ model: Model, layers: [Int], stepsInFlight: Int, _ requests: [GenerationRequest]) throws -> [EngineTests
+        .Outcome]
+    {
         let plan = plan(model.spec, layers: layers, tokens: 512, stepsInFlight: stepsInFlight)
         let engine = try Engine(options: EngineOptions(contextLength: 120, sliceTokens: 10)) {
             try Executor(plan: plan, model: model.spec, checkpoint: model.checkpoint)
@@ -50,7 +52,8 @@ import Testing
         let requests = try (0..<6).map { index in
             GenerationRequest(
                 prompt: Array(golden.prompt.prefix(9 + 4 * index)),
-                sampling: index % 2 == 0 ? .greedy : SamplingParameters(temperature: 1, topP: 0.9, presencePenalty: 0.3, seed: UInt64(index)),
+                sampling: index % 2 == 0
+                    ? .greedy : SamplingParameters(temperature: 1, topP: 0.9, presencePenalty: 0.3, seed: UInt64(index)),
                 maximumTokens: 24, logProbabilities: 2, decoder: try model.text.decoder(continuing: false))
         }
         let expected = try outcomes(model, layers: [model.spec.layers.count], stepsInFlight: 1, requests)

@@ -98,7 +98,8 @@ import Testing
     }
 
     @Test func penaltiesAndBiasFollowTheirFormulas() throws {
-        let parameters = SamplingParameters(repetitionPenalty: 2, frequencyPenalty: 0.5, presencePenalty: 0.25, logitBias: [4: 1.5, 5: -.infinity])
+        let parameters = SamplingParameters(
+            repetitionPenalty: 2, frequencyPenalty: 0.5, presencePenalty: 0.25, logitBias: [4: 1.5, 5: -.infinity])
         let state = SamplingState(parameters: parameters, seed: 0, prompt: [0, 1, 1], vocabularySize: 6, maximumTokens: 4)
         state.record(2)
         state.record(2)
@@ -137,7 +138,8 @@ import Testing
     @Test func invalidParametersAreNamed() {
         for parameters in [
             SamplingParameters(temperature: -1), SamplingParameters(temperature: .nan), SamplingParameters(temperature: .infinity),
-            SamplingParameters(topK: -1), SamplingParameters(topP: 1.5), SamplingParameters(minP: -0.1), SamplingParameters(repetitionPenalty: 0),
+            SamplingParameters(topK: -1), SamplingParameters(topP: 1.5), SamplingParameters(minP: -0.1),
+            SamplingParameters(repetitionPenalty: 0),
             SamplingParameters(frequencyPenalty: .nan), SamplingParameters(logitBias: [99: 1]), SamplingParameters(logitBias: [1: .nan]),
         ] {
             #expect(throws: GenerationError.self) { try parameters.validate(vocabularySize: 10) }

@@ -27,7 +27,9 @@ import Testing
     }
 
     /// Three matrices with one input, by one worker and by three; two of them gated.
-    @Test(arguments: Conformance.instructionSets.map(\.rawValue), [1, 6, 21]) func productJobsGiveTheBitsOfProducts(_ set: UInt32, _ tokens: Int)
+    @Test(arguments: Conformance.instructionSets.map(\.rawValue), [1, 6, 21]) func productJobsGiveTheBitsOfProducts(
+        _ set: UInt32, _ tokens: Int
+    )
         throws
     {
         let isa = mk_isa(rawValue: set)
@@ -35,7 +37,8 @@ import Testing
         let one = try #require(CPU(threads: 1, instructionSet: isa)), three = try #require(CPU(threads: 3, instructionSet: isa))
         let bytes = Int(packedByteCount(format: .q8_0, rows: rows, columns: columns) ?? 0)
         let packed = UnsafeMutableRawPointer.allocate(byteCount: 2 * bytes, alignment: 64)
-        let inputs = UnsafeMutableRawPointer.allocate(byteCount: mk_input_bytes(isa, MK_INPUT_Q32, Int64(tokens), Int64(columns)), alignment: 64)
+        let inputs = UnsafeMutableRawPointer.allocate(
+            byteCount: mk_input_bytes(isa, MK_INPUT_Q32, Int64(tokens), Int64(columns)), alignment: 64)
         let scratchStride = (mk_product_scratch(Int64(columns)) + 63) / 64 * 64
         let scratch = UnsafeMutableRawPointer.allocate(byteCount: 3 * scratchStride, alignment: 64)
         let outputs = UnsafeMutablePointer<Float>.allocate(capacity: 2 * tokens * rows)
@@ -170,7 +173,9 @@ import Testing
         var usual = [UInt8](repeating: 0, count: rows * columns * width)
         for row in 0..<rows {
             for column in 0..<columns {
-                for byte in 0..<width { usual[(row * columns + column) * width + byte] = transposed[(column * stored + first + row) * width + byte] }
+                for byte in 0..<width {
+                    usual[(row * columns + column) * width + byte] = transposed[(column * stored + first + row) * width + byte]
+                }
             }
         }
         func packed(_ source: [UInt8], _ shape: [Int], firstRow: Int, transposed: Bool) -> [UInt8] {

@@ -13,7 +13,8 @@ private let stride = 16
 /// Takes items one at a time and counts them for its worker.
 private func take(_ context: UnsafeMutableRawPointer?, _ worker: Int32, _ workers: Int32) {
     guard let tally = context?.assumingMemoryBound(to: Tally.self) else { return }
-    let next = UnsafeMutableRawPointer(tally).advanced(by: MemoryLayout<Tally>.offset(of: \Tally.next) ?? 0).assumingMemoryBound(to: Int64.self)
+    let next = UnsafeMutableRawPointer(tally).advanced(by: MemoryLayout<Tally>.offset(of: \Tally.next) ?? 0).assumingMemoryBound(
+        to: Int64.self)
     while mk_take(next, 1) < tally.pointee.items { tally.pointee.counts[Int(worker) * stride] += 1 }
 }
 

@@ -32,7 +32,8 @@ import Testing
         var file = TinyGGUF(architecture: "llama")
         file.tensors.append(("rope_freqs.weight", [4]))
         // Zeros divide nothing.
-        #expect(#expect(throws: CheckpointError.self) { try ModelSpec(checkpoint: file.checkpoint()) }?.subject == "tensor 'rope_freqs.weight'")
+        #expect(
+            #expect(throws: CheckpointError.self) { try ModelSpec(checkpoint: file.checkpoint()) }?.subject == "tensor 'rope_freqs.weight'")
         file.values["rope_freqs.weight"] = [1, 2, 4, 8]
         let scaled = try rotary(ModelSpec(checkpoint: file.checkpoint())).inverseFrequencies
         let plain = try rotary(ModelSpec(checkpoint: TinyGGUF(architecture: "llama").checkpoint())).inverseFrequencies

@@ -7,7 +7,8 @@ import Testing
 @Suite("Golden models") struct GoldenModelTests {
     /// Every committed model, whatever wrote it, has a description, and its report names its formats.
     @Test func areDescribed() throws {
-        let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Goldens")
+        let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+            "Goldens")
         for name in try FileManager.default.contentsOfDirectory(atPath: goldens.path).sorted() {
             let path = goldens.appendingPathComponent(name).path
             guard name.hasSuffix(".gguf") || FileManager.default.fileExists(atPath: path + "/config.json") else { continue }

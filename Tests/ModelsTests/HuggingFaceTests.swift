@@ -9,7 +9,8 @@ import Testing
         let model = try TinyDirectory.llama().model()
         #expect(model.architecture == "LlamaForCausalLM")
         #expect(
-            model.layers[1].feedForward.down.weight == TensorReference(name: "model.layers.1.mlp.down_proj.weight", format: .bf16, shape: [32, 64]))
+            model.layers[1].feedForward.down.weight
+                == TensorReference(name: "model.layers.1.mlp.down_proj.weight", format: .bf16, shape: [32, 64]))
         #expect(model.layers[0].attention.scale == 1 / 8.0.squareRoot())
         #expect(try rotary(model).pairing == .halves)
         #expect(!model.isOutputTied)
@@ -99,7 +100,8 @@ import Testing
             let attention = model.layers[1].attention
             #expect(
                 attention.value.weight
-                    == TensorReference(name: prefix + "h.1.attn.c_attn.weight", format: .bf16, shape: [32, 32], rowOffset: 64, transposed: true))
+                    == TensorReference(
+                        name: prefix + "h.1.attn.c_attn.weight", format: .bf16, shape: [32, 32], rowOffset: 64, transposed: true))
             #expect(attention.key.bias == TensorReference(name: prefix + "h.1.attn.c_attn.bias", format: .bf16, shape: [32], rowOffset: 32))
             #expect(model.layers[0].feedForward.size == 128)
             #expect(model.layers[0].feedForward.activation == .geluTanh)

@@ -67,7 +67,9 @@ import Testing
                 let absent = #expect(throws: CheckpointError.self, "\(name)") { try directory.with { $0.reshape(name, nil) }.model() }
                 // A table that tells the prefix is asked for under the usual one.
                 #expect(absent?.subject?.contains(name) == true || name.contains("wte") || name.contains("embed_tokens"), "\(name)")
-                let reshaped = #expect(throws: CheckpointError.self, "\(name)") { try directory.with { $0.reshape(name, shape + [2]) }.model() }
+                let reshaped = #expect(throws: CheckpointError.self, "\(name)") {
+                    try directory.with { $0.reshape(name, shape + [2]) }.model()
+                }
                 #expect(reshaped?.description.contains("\(shape + [2])") == true, "\(String(describing: reshaped))")
             }
         }
@@ -75,7 +77,9 @@ import Testing
 
     @Test func noTensorMayBeLeftOver() {
         for extra in ["model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.q_norm.weight", "score.weight"] {
-            let error = #expect(throws: CheckpointError.self) { try TinyDirectory.llama().with { $0.tensors.append((extra, [32])) }.model() }
+            let error = #expect(throws: CheckpointError.self) {
+                try TinyDirectory.llama().with { $0.tensors.append((extra, [32])) }.model()
+            }
             #expect(error?.subject == "tensor '\(extra)'")
         }
     }

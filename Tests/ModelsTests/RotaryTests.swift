@@ -8,7 +8,9 @@ import Testing
         let spec = RotarySpec(
             base: 500_000, dimensions: 16, pairing: .halves,
             scaling: .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 64))
-        let expected: [Double] = [1.0, 0.079403013, 0.00470075384, 0.000911583134, 0.000176776681, 3.42810235e-05, 6.64786967e-06, 1.28917316e-06]
+        let expected: [Double] = [
+            1.0, 0.079403013, 0.00470075384, 0.000911583134, 0.000176776681, 3.42810235e-05, 6.64786967e-06, 1.28917316e-06,
+        ]
         #expect(spec.inverseFrequencies.count == expected.count)
         for (value, reference) in zip(spec.inverseFrequencies, expected) { #expect(abs(value - reference) <= 1e-6 * reference) }
     }

@@ -40,7 +40,9 @@ struct TinyDirectory {
     }
 
     /// Two layers, hidden size 32, four heads of eight, two of them for keys and values.
-    static func llama(_ architecture: String = "LlamaForCausalLM", queryKeyValueBias: Bool = false, headNorms: Bool = false) -> TinyDirectory {
+    static func llama(_ architecture: String = "LlamaForCausalLM", queryKeyValueBias: Bool = false, headNorms: Bool = false)
+        -> TinyDirectory
+    {
         var tensors = [("model.embed_tokens.weight", [48, 32]), ("model.norm.weight", [32]), ("lm_head.weight", [48, 32])]
         for layer in 0..<2 {
             let prefix = "model.layers.\(layer)."
@@ -48,11 +50,13 @@ struct TinyDirectory {
                 (prefix + "input_layernorm.weight", [32]), (prefix + "self_attn.q_proj.weight", [32, 32]),
                 (prefix + "self_attn.k_proj.weight", [16, 32]), (prefix + "self_attn.v_proj.weight", [16, 32]),
                 (prefix + "self_attn.o_proj.weight", [32, 32]), (prefix + "post_attention_layernorm.weight", [32]),
-                (prefix + "mlp.gate_proj.weight", [64, 32]), (prefix + "mlp.up_proj.weight", [64, 32]), (prefix + "mlp.down_proj.weight", [32, 64]),
+                (prefix + "mlp.gate_proj.weight", [64, 32]), (prefix + "mlp.up_proj.weight", [64, 32]),
+                (prefix + "mlp.down_proj.weight", [32, 64]),
             ]
             if queryKeyValueBias {
                 tensors += [
-                    (prefix + "self_attn.q_proj.bias", [32]), (prefix + "self_attn.k_proj.bias", [16]), (prefix + "self_attn.v_proj.bias", [16]),
+                    (prefix + "self_attn.q_proj.bias", [32]), (prefix + "self_attn.k_proj.bias", [16]),
+                    (prefix + "self_attn.v_proj.bias", [16]),
                 ]
             }
             if headNorms { tensors += [(prefix + "self_attn.q_norm.weight", [8]), (prefix + "self_attn.k_norm.weight", [8])] }
@@ -75,7 +79,9 @@ struct TinyDirectory {
                 ("self_attn.q_proj", 32, 32), ("self_attn.k_proj", 32, 32), ("self_attn.v_proj", 32, 32), ("self_attn.out_proj", 32, 32),
                 ("fc1", 64, 32), ("fc2", 32, 64),
             ] {
-                tensors += [("\(prefix)layers.\(layer).\(name).weight", [outputs, inputs]), ("\(prefix)layers.\(layer).\(name).bias", [outputs])]
+                tensors += [
+                    ("\(prefix)layers.\(layer).\(name).weight", [outputs, inputs]), ("\(prefix)layers.\(layer).\(name).bias", [outputs]),
+                ]
             }
             for name in ["self_attn_layer_norm", "final_layer_norm"] {
                 tensors += [("\(prefix)layers.\(layer).\(name).weight", [32]), ("\(prefix)layers.\(layer).\(name).bias", [32])]
@@ -84,18 +90,22 @@ struct TinyDirectory {
         return TinyDirectory(
             config: [
                 "architectures": ["OPTForCausalLM"], "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "ffn_dim": 64,
-                "vocab_size": 48, "max_position_embeddings": 64, "word_embed_proj_dim": projected ? 16 : 32, "do_layer_norm_before": .bool(finalNorm),
+                "vocab_size": 48, "max_position_embeddings": 64, "word_embed_proj_dim": projected ? 16 : 32,
+                "do_layer_norm_before": .bool(finalNorm),
             ], tensors: tensors)
     }
 
     /// Two layers, hidden size 32.
     static func gpt2(prefix: String = "transformer.") -> TinyDirectory {
         var tensors = [
-            (prefix + "wte.weight", [48, 32]), (prefix + "wpe.weight", [64, 32]), (prefix + "ln_f.weight", [32]), (prefix + "ln_f.bias", [32]),
+            (prefix + "wte.weight", [48, 32]), (prefix + "wpe.weight", [64, 32]), (prefix + "ln_f.weight", [32]),
+            (prefix + "ln_f.bias", [32]),
         ]
         for layer in 0..<2 {
             let block = "\(prefix)h.\(layer)."
-            for (name, inputs, outputs) in [("attn.c_attn", 32, 96), ("attn.c_proj", 32, 32), ("mlp.c_fc", 32, 128), ("mlp.c_proj", 128, 32)] {
+            for (name, inputs, outputs) in [
+                ("attn.c_attn", 32, 96), ("attn.c_proj", 32, 32), ("mlp.c_fc", 32, 128), ("mlp.c_proj", 128, 32),
+            ] {
                 tensors += [(block + name + ".weight", [inputs, outputs]), (block + name + ".bias", [outputs])]
             }
             for name in ["ln_1", "ln_2"] { tensors += [(block + name + ".weight", [32]), (block + name + ".bias", [32])] }
@@ -103,7 +113,8 @@ struct TinyDirectory {
         }
         return TinyDirectory(
             config: [
-                "architectures": ["GPT2LMHeadModel"], "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": 48, "n_inner": .null,
+                "architectures": ["GPT2LMHeadModel"], "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": 48,
+                "n_inner": .null,
             ],
             tensors: tensors)
     }

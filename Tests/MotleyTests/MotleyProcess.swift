@@ -7,12 +7,15 @@ struct MotleyProcess {
     var output: String
     var error: String
 
-    static let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
 
     /// The binary beside the test bundle.
     static let executable: String? = {
-        let beside = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("motley")
-            .path
+        let beside = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent(
+            "motley"
+        )
+        .path
         let named = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("motley").path
         let debug = packageRoot.appendingPathComponent(".build/debug/motley").path
         return [beside, named, debug].first { FileManager.default.isExecutableFile(atPath: $0) }

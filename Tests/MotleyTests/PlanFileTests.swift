@@ -11,7 +11,8 @@ import Testing
 
     private func run(_ more: [String]) throws -> MotleyProcess {
         try MotleyProcess(
-            ["run", "--model", model, "--prompt-tokens", "1,15,27,3", "--max-tokens", "6", "--temperature", "0", "--ignore-eos", "--json"] + more)
+            ["run", "--model", model, "--prompt-tokens", "1,15,27,3", "--max-tokens", "6", "--temperature", "0", "--ignore-eos", "--json"]
+                + more)
     }
 
     private func tokens(_ result: MotleyProcess) throws -> [Int] { (try result.jsonLines().last?["tokens"]?.array ?? []).compactMap(\.int) }
@@ -23,7 +24,8 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("plan.json")
         let planned = try MotleyProcess([
-            "plan", "--model", model, "--hardware", hardware, "--workload", #"{"prompt_tokens": 16, "output_tokens": 16, "batch": 1}"#, "--objective",
+            "plan", "--model", model, "--hardware", hardware, "--workload", #"{"prompt_tokens": 16, "output_tokens": 16, "batch": 1}"#,
+            "--objective",
             "latency", "--output", path.path,
         ])
         #expect(planned.status == 0, "\(planned.error)\(planned.output)")

@@ -27,7 +27,8 @@ import Testing
             #expect(machine["name"]?.string == "here" && machine["cpu"]?["origin"]?.string == "measured")
             let model = MotleyProcess.golden("llama-gguf-q8_0.gguf")
             let plan = try MotleyProcess([
-                "plan", "--model", model, "--hardware", file, "--workload", #"{"prompt_tokens": 8, "output_tokens": 4, "batch": 1}"#, "--objective",
+                "plan", "--model", model, "--hardware", file, "--workload", #"{"prompt_tokens": 8, "output_tokens": 4, "batch": 1}"#,
+                "--objective",
                 "latency", "--json",
             ])
             #expect(plan.status == 0)
@@ -46,7 +47,8 @@ import Testing
 
     @Test func refusals() throws {
         let refused: [([String], Int32, String)] = [
-            (["--models", "/nowhere"], 1, "/nowhere"), (["--output", "/nowhere/x.json"], 1, "/nowhere/x.json"), (["--seconds", "0"], 64, "seconds"),
+            (["--models", "/nowhere"], 1, "/nowhere"), (["--output", "/nowhere/x.json"], 1, "/nowhere/x.json"),
+            (["--seconds", "0"], 64, "seconds"),
             (["--threads", "0"], 64, "threads"), (["--no-disk", "--models", "."], 64, "no-disk"),
         ]
         for (arguments, status, part) in refused {

@@ -4,7 +4,8 @@ import Testing
 
 /// `motley simulate` as another program calls it.
 @Suite struct SimulateTests {
-    private func scenario(_ more: String = "", objective: String = #"{"kind": "slo", "scale": 5, "reference": {"device": "T4"}}"#) -> String {
+    private func scenario(_ more: String = "", objective: String = #"{"kind": "slo", "scale": 5, "reference": {"device": "T4"}}"#) -> String
+    {
         #"{"hardware": {"machines": [{"name": "a", "memory": {"capacity": "64GiB"}, "devices": ["T4", "T4"]}]}, "model": "OPT-1.3B","#
             + #""workload": {"prompt_tokens": 64, "output_tokens": 16, "rate": 2}, "objective": \#(objective)\#(more)}"#
     }
@@ -34,14 +35,16 @@ import Testing
             let trace = folder + "/trace.json", plan = folder + "/plan.json"
             #expect(try MotleyProcess(["plan", "--scenario", path, "--output", plan]).status == 0)
             let detailed = try MotleyProcess([
-                "simulate", "--scenario", path, "--plan", plan, "--requests", "40", "--fail", "3=gpu1", "--detail", "--json", "--trace", trace,
+                "simulate", "--scenario", path, "--plan", plan, "--requests", "40", "--fail", "3=gpu1", "--detail", "--json", "--trace",
+                trace,
             ])
             #expect(detailed.status == 0, "\(detailed.error)\(detailed.output)")
             #expect(try detailed.json()["failures"]?.array?.count == 1)
             #expect(try JSON(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: trace))))["traceEvents"]?.array?.isEmpty == false)
             let svg = folder + "/curves.svg"
             let curves = try MotleyProcess([
-                "simulate", "--scenario", path, "--requests", "50", "--curves", "--rates", "1,10", "--scales", "2,5", "--svg", svg, "--json",
+                "simulate", "--scenario", path, "--requests", "50", "--curves", "--rates", "1,10", "--scales", "2,5", "--svg", svg,
+                "--json",
             ])
             #expect(try curves.json()["slo_attainment"]?.array?.count == 2)
             #expect(FileManager.default.fileExists(atPath: svg))

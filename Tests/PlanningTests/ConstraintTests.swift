@@ -13,7 +13,10 @@ struct ConstraintTests {
         let machines = [
             Fixtures.machine(
                 "a",
-                [Fixtures.cpu(), Fixtures.device(8, bandwidth: 5e11, operations: 5e13), Fixtures.device(6, bandwidth: 3e11, operations: 2e13)],
+                [
+                    Fixtures.cpu(), Fixtures.device(8, bandwidth: 5e11, operations: 5e13),
+                    Fixtures.device(6, bandwidth: 3e11, operations: 2e13),
+                ],
                 disk: 500)
         ]
         return Scenario(
@@ -36,8 +39,10 @@ struct ConstraintTests {
         (["pin layers 0-11 = gpu0", "limit gpu0=500MiB"], ["pin layers 0-11 = gpu0", "limit gpu0=500MiB"]),
         (["limit gpu=5GiB", "limit gpu0=400MiB", "pin layers 0-11 = gpu0"], ["pin layers 0-11 = gpu0", "limit gpu0=400MiB"]),
         (["pin layers 0-3 = gpu0", "pin layers 4-11 = gpu0", "limit gpu0=300MiB"], ["layers 0-3", "layers 4-11", "limit gpu0=300MiB"]),
-        (["kv 8bit", "kv 4bit"], ["kv 8bit", "kv 4bit"]), (["exclude gpu0", "exclude gpu1", "exclude cpu0"], ["exclude gpu0", "exclude cpu0"]),
-        (["exclude a"], ["exclude a"]), (["pin layers 0-12 = gpu0"], ["layers 0-12", "0 to 11"]), (["pin layers 3-4 = gpu7"], ["gpu7", "gpu1"]),
+        (["kv 8bit", "kv 4bit"], ["kv 8bit", "kv 4bit"]),
+        (["exclude gpu0", "exclude gpu1", "exclude cpu0"], ["exclude gpu0", "exclude cpu0"]),
+        (["exclude a"], ["exclude a"]), (["pin layers 0-12 = gpu0"], ["layers 0-12", "0 to 11"]),
+        (["pin layers 3-4 = gpu7"], ["gpu7", "gpu1"]),
         (["limit gpu9=1GiB"], ["gpu9", "gpu1"]), (["exclude b"], ["exclude b"]),
     ])
     func contradictionsNameTheWishes(wishes: [String], named: [String]) throws {

@@ -6,7 +6,8 @@ import Testing
 @testable import Planning
 
 struct CostModelTests {
-    /// One GPU, everything resident: weights are read once per decoded token, so time is bytes over bandwidth (launches and overhead set to 0).
+    /// One GPU, everything resident: weights are read once per decoded token, so time is bytes over bandwidth (launches and overhead set to
+    /// 0).
     @Test func decodeOnOneDeviceIsBytesOverBandwidth() throws {
         var gpu = Fixtures.device(24, bandwidth: 5e11, operations: 5e13)
         gpu.launch = 0
@@ -48,10 +49,12 @@ struct CostModelTests {
         let problem = try Fixtures.problem([Fixtures.machine("m", [gpu, gpu])], shape)
         let one = problem.realiser.plan([ReplicaDraft(stages: [problem.residentStage([0], layers: 0..<4)])])
         let two = problem.realiser.plan([ReplicaDraft(stages: [problem.residentStage([0, 1], layers: 0..<4)])])
-        let stage = try ReplicaModel(two.replicas[0], hardware: problem.hardware, shape: shape).stages[0].time(.decode(sequences: 1, context: 100))
+        let stage = try ReplicaModel(two.replicas[0], hardware: problem.hardware, shape: shape).stages[0].time(
+            .decode(sequences: 1, context: 100))
         let link = problem.hardware.link(0, 1)
         #expect(abs(stage.terms.exchange - 4 * 2 * (link.latency + 1024 * 2 / link.bytesPerSecond)) < 1e-12)
-        let alone = try ReplicaModel(one.replicas[0], hardware: problem.hardware, shape: shape).stages[0].time(.decode(sequences: 1, context: 100))
+        let alone = try ReplicaModel(one.replicas[0], hardware: problem.hardware, shape: shape).stages[0].time(
+            .decode(sequences: 1, context: 100))
         #expect(stage.busy[0] < alone.busy[0])
     }
 

@@ -42,18 +42,21 @@ struct FlexGenTests {
         var published: FlexGenModel {
             let (layers, hidden) = model == "6.7B" ? (32.0, 4096.0) : model == "30B" ? (48, 7168) : (96, 12288)
             return FlexGenModel(
-                constants: .t4, layers: layers, hidden: hidden, feedForward: 4 * hidden, prompt: prompt, output: 32, weightScale: weightScale,
+                constants: .t4, layers: layers, hidden: hidden, feedForward: 4 * hidden, prompt: prompt, output: 32,
+                weightScale: weightScale,
                 cacheScale: cacheScale)
         }
     }
 
     static let policies: [Published] = {
         let four = FlexGenModel.fourBit
-        func pair(_ model: String, weights: Double = 1, cache: Double = 1, _ short: ([Double], Int, Int), _ long: ([Double], Int, Int)) -> [Published]
+        func pair(_ model: String, weights: Double = 1, cache: Double = 1, _ short: ([Double], Int, Int), _ long: ([Double], Int, Int))
+            -> [Published]
         {
             [(512.0, short), (1024, long)].map { prompt, found in
                 Published(
-                    model: model, prompt: prompt, weightScale: weights, cacheScale: cache, batch: found.1, batches: found.2, percent: found.0)
+                    model: model, prompt: prompt, weightScale: weights, cacheScale: cache, batch: found.1, batches: found.2,
+                    percent: found.0)
             }
         }
         let onGPU = [100.0, 0, 100, 0, 100, 0], onHost = [0.0, 100, 0, 100, 0, 100], onDisk = [0.0, 50, 0, 0, 0, 100]
@@ -63,7 +66,8 @@ struct FlexGenTests {
             + pair("175B", weights: four, cache: four, (onHost, 48, 3), (onHost, 12, 4))
     }()
 
-    /// Under the same model and memories, the search is never below a published policy, and the program of its geometry never slower than its shares.
+    /// Under the same model and memories, the search is never below a published policy, and the program of its geometry never slower than
+    /// its shares.
     @Test(arguments: FlexGenTests.policies, FlexGenModel.Variant.allCases)
     func searchIsNeverBelowThePublishedPolicies(published: Published, variant: FlexGenModel.Variant) throws {
         let model = published.published, policy = published.policy
@@ -108,7 +112,8 @@ struct FlexGenTests {
         Fixtures.device(15, bandwidth: 2.4e11, operations: 2e13, link: 12e9),
     ]
 
-    /// What does not fit as whole heads and columns is solved again with less room: as many machines hold as many times the model, and a pipeline over them is worth its machines.
+    /// What does not fit as whole heads and columns is solved again with less room: as many machines hold as many times the model, and a
+    /// pipeline over them is worth its machines.
     @Test(arguments: [1, 4]) func pipelinesOverMachinesFitAndGain(count: Int) throws {
         let machines = (0..<count).map { Fixtures.machine("m\($0)", gibibytes: 208, Self.host, disk: 1400) }
         let network = NetworkProfile(standard: LinkProfile(bytesPerSecond: 2.5e9, latency: 1e-4))

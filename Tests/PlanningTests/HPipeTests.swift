@@ -5,7 +5,8 @@ import Testing
 
 @testable import Planning
 
-/// The joint search over orders, modules, groups and slices against everything there is on tiny cases, and against what the paper and its baselines do on larger ones.
+/// The joint search over orders, modules, groups and slices against everything there is on tiny cases, and against what the paper and its
+/// baselines do on larger ones.
 struct HPipeTests {
     /// A few unlike GPUs in one or two machines, sometimes with little memory, links from fast to slow.
     static func random(
@@ -27,7 +28,8 @@ struct HPipeTests {
         let machines = [Array(all[..<cut]), Array(all[cut...])].filter { !$0.isEmpty }.enumerated().map { Fixtures.machine("m\($0)", $1) }
         let network = NetworkProfile(standard: LinkProfile(bytesPerSecond: pick([1.25e7, 1.25e8, 1.25e9]), latency: pick([1e-5, 1e-3])))
         let prompt = 32 * (tiles.lowerBound + random.below(tiles.count)) - pick([0, 0, 5])
-        return try Fixtures.problem(machines, shape, prompt: prompt, output: 8, batch: pick(batches), objective: objective, network: network)
+        return try Fixtures.problem(
+            machines, shape, prompt: prompt, output: 8, batch: pick(batches), objective: objective, network: network)
     }
 
     static func compositions(_ total: Int) -> [[Int]] {
@@ -52,7 +54,8 @@ struct HPipeTests {
         return problem.realiser.plan([ReplicaDraft(stages: stages, block: block, slices: tables, sequences: batch)])
     }
 
-    /// Every order of devices with any of them left out, every boundary between modules, every grouping of the batch and every cut into tiles of 32 tokens: exact equality.
+    /// Every order of devices with any of them left out, every boundary between modules, every grouping of the batch and every cut into
+    /// tiles of 32 tokens: exact equality.
     @Test func jointSearchEqualsBruteForce() throws {
         var random = SplitMix(seed: 40)
         for _ in 0..<Fixtures.count(5) {
@@ -63,7 +66,8 @@ struct HPipeTests {
                 for counts in Self.compositions(2 * problem.shape.layerCount) where counts.count == order.count {
                     for groups in HPipeStrategy.groupings(problem.togetherSequences) {
                         for slices in Self.compositions(tiles) {
-                            let plan = Self.plan(problem, order, counts, groups: groups, slices: Problem.tokens(slices, tile: 32, prompt: prompt))
+                            let plan = Self.plan(
+                                problem, order, counts, groups: groups, slices: Problem.tokens(slices, tile: 32, prompt: prompt))
                             let evaluation = try problem.evaluate(plan)
                             if evaluation.fits { least = min(least, evaluation.prediction.timeToFirstTokenSeconds ?? .infinity) }
                         }
@@ -102,7 +106,8 @@ struct HPipeTests {
 
     // MARK: Against the paper's two steps and what it compares with
 
-    /// Layers, then slices by the published bound; the best uniform slices; GPipe with equal and with balanced layers: none is better under the same evaluation.
+    /// Layers, then slices by the published bound; the best uniform slices; GPipe with equal and with balanced layers: none is better under
+    /// the same evaluation.
     @Test func neverWorseThanTwoStepsUniformAndGPipe() throws {
         var random = SplitMix(seed: 42)
         var ratios: [String: [Double]] = [:], gaps: [Double] = []
@@ -152,7 +157,9 @@ struct HPipeTests {
                 for end in (first + 1)...modules
                 where costs.fits(pipeline.rooms[device], first, end) && (end == modules) == (stage == order.count - 1) {
                     let seconds = pipeline.seconds(device, first, end, 0, min(pipeline.longest, pipeline.tiles)) + move
-                    if max(table[stage][first], seconds) < next[end] { (next[end], chosen[end]) = (max(table[stage][first], seconds), first) }
+                    if max(table[stage][first], seconds) < next[end] {
+                        (next[end], chosen[end]) = (max(table[stage][first], seconds), first)
+                    }
                 }
             }
             table.append(next)
@@ -170,7 +177,8 @@ struct HPipeTests {
                 seconds: { pipeline.seconds(order[$0], bounds[$0], bounds[$0 + 1], $1, $2) },
                 transfer: { costs.move(order[$0], order[$0 + 1], tokens: pipeline.tokens($1, $2)) })
             for (name, slices) in [("two steps", search.published()), ("uniform", search.uniform())] {
-                try add(name, plan(problem, problem.mainDevices, counts, slices: Problem.tokens(slices, tile: pipeline.tile, prompt: prompt)))
+                try add(
+                    name, plan(problem, problem.mainDevices, counts, slices: Problem.tokens(slices, tile: pipeline.tile, prompt: prompt)))
             }
             try add("GPipe, balanced", plan(problem, problem.mainDevices, counts, groups: batch))
             try add("one after another", plan(problem, problem.mainDevices, counts))
@@ -215,7 +223,9 @@ struct HPipeTests {
         let load = StepLoad.prefill(sequences: 1, tokens: 64)
         func chain(_ counts: [Int]) throws -> Double {
             let plan = Self.plan(problem, Array(problem.mainDevices.prefix(counts.count)), counts)
-            return try ReplicaModel(plan.replicas[0], hardware: problem.hardware, shape: problem.shape).stages.reduce(0) { $0 + $1.time(load).chain }
+            return try ReplicaModel(plan.replicas[0], hardware: problem.hardware, shape: problem.shape).stages.reduce(0) {
+                $0 + $1.time(load).chain
+            }
         }
         let whole = try chain([4])
         for counts in [[1, 3], [2, 2], [3, 1]] { #expect(abs(try chain(counts) - whole) < 1e-12) }
@@ -239,7 +249,8 @@ struct HPipeTests {
         let gpus = [Fixtures.device(4, bandwidth: 6e11, operations: 3e13), Fixtures.device(4, bandwidth: 6e11, operations: 3e13)]
         var scenario = Scenario(
             hardware: Profile(machines: [Fixtures.machine("m", gpus)]), model: Fixtures.small(layers: 8),
-            workload: Workload(prompt: .uniform(100, 1500), output: .fixed(16), demand: .batch(1), contextLimit: 4096), objective: .timeToFirstToken)
+            workload: Workload(prompt: .uniform(100, 1500), output: .fixed(16), demand: .batch(1), contextLimit: 4096),
+            objective: .timeToFirstToken)
         scenario.constraints = Constraints()
         let problem = try Problem(scenario)
         let lengths = problem.slicedLengths

@@ -57,7 +57,9 @@ struct HexGenTests {
                     for count in 1...layers {
                         let ends = 1 + (count == layers ? 2 : 0)
                         guard count <= option.most[ends] else { continue }
-                        extend(start, option.takes, count, option.fixed + Double(count) * option.each + (count == layers ? option.output : 0), false)
+                        extend(
+                            start, option.takes, count, option.fixed + Double(count) * option.each + (count == layers ? option.output : 0),
+                            false)
                     }
                 }
             }
@@ -81,7 +83,8 @@ struct HexGenTests {
             Fixtures.machine("b", Array(repeating: z, count: 1 + random.below(2))),
         ]
         let network = NetworkProfile(standard: LinkProfile(bytesPerSecond: 1.25e9, latency: [5e-6, 2e-4][random.below(2)]))
-        return try Fixtures.problem(machines, Fixtures.small(layers: 5, hidden: 1024), prompt: 16, output: 8, objective: objective, network: network)
+        return try Fixtures.problem(
+            machines, Fixtures.small(layers: 5, hidden: 1024), prompt: 16, output: 8, objective: objective, network: network)
     }
 
     /// Against every chain of groups in any order, machines also visited twice, every division of layers, evaluated as plans.
@@ -127,7 +130,8 @@ struct HexGenTests {
                 }
             }
             extend([], Array(repeating: 0, count: total.count))
-            let found = HexGenStrategy(problem: problem, deadline: Deadline(seconds: 20)).search().filter(\.fits).map(\.score).min() ?? .infinity
+            let found =
+                HexGenStrategy(problem: problem, deadline: Deadline(seconds: 20)).search().filter(\.fits).map(\.score).min() ?? .infinity
             if least.isFinite {
                 compared += 1
                 #expect(found <= least * 1.001, "\(found) against \(least)")
@@ -154,7 +158,8 @@ struct HexGenTests {
             for choice in located.choices {
                 let stages = strategy.stages([HexGenStrategy.Placed(choice, located.pools)])
                 let plan = problem.realiser.plan([
-                    ReplicaDraft(stages: stages[0], block: problem.block(sequences: choice.room, stages: stages[0].count), sequences: choice.room)
+                    ReplicaDraft(
+                        stages: stages[0], block: problem.block(sequences: choice.room, stages: stages[0].count), sequences: choice.room)
                 ])
                 let model = try ReplicaModel(plan.replicas[0], hardware: problem.hardware, shape: problem.shape)
                 let exact = QueueModel.Server(model, prompt: 128, output: 32, mostSequences: choice.room)
@@ -173,12 +178,15 @@ struct HexGenTests {
         let machines = (0..<2 + random.below(2)).map { index in
             Fixtures.machine(
                 "m\(index)",
-                Array(repeating: CatalogueDevice.named(pick(["RTX 3090", "A4000", "A5000", "A6000", "T4"]))!.profile, count: 1 + random.below(4)))
+                Array(
+                    repeating: CatalogueDevice.named(pick(["RTX 3090", "A4000", "A5000", "A6000", "T4"]))!.profile,
+                    count: 1 + random.below(4)))
         }
         let network = NetworkProfile(standard: LinkProfile(bytesPerSecond: pick([1.25e8, 1.25e9]), latency: pick([2e-4, 5e-3])))
         return try Problem(
             Scenario(
-                hardware: Profile(machines: machines, network: network), model: Fixtures.shape(pick(["Llama-2-13B", "OPT-6.7B", "Llama-2-7B"])),
+                hardware: Profile(machines: machines, network: network),
+                model: Fixtures.shape(pick(["Llama-2-13B", "OPT-6.7B", "Llama-2-7B"])),
                 workload: Workload(prompt: .fixed(128), output: .fixed(32), demand: .rate(pick([2, 10, 40, 100]))),
                 objective: .slo(.scaled(pick([1.5, 3, 6]), device: "RTX 3090", count: 2))))
     }
@@ -204,8 +212,10 @@ struct HexGenTests {
         #expect(compared > 0 && worst >= 0.98, "\(worst)")
     }
 
-    /// At the paper's setting, against its genetic search given as many partitions as ours scored (each is one mutation). `MOTLEY_PLANS=1`: also the large pool.
-    @Test(arguments: [("hexgen-half", 15.0), ("hexgen-half", 22)] + (Fixtures.count(0) > 0 ? [("hexgen-full", 45), ("hexgen-full", 60)] : []))
+    /// At the paper's setting, against its genetic search given as many partitions as ours scored (each is one mutation). `MOTLEY_PLANS=1`:
+    /// also the large pool.
+    @Test(
+        arguments: [("hexgen-half", 15.0), ("hexgen-half", 22)] + (Fixtures.count(0) > 0 ? [("hexgen-full", 45), ("hexgen-full", 60)] : []))
     func isBetterThanThePublishedSearch(name: String, rate: Double) throws {
         var scenario = try ScenarioFileTests.load(name)
         scenario.workload.demand = .rate(rate)

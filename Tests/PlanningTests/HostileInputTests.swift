@@ -16,7 +16,8 @@ struct HostileInputTests {
     /// Replaces, removes or duplicates one value somewhere.
     static func damaged(_ value: JSON, _ random: inout SplitMix) -> JSON {
         let odd: [JSON] = [
-            .null, true, 0, -1, 1, 9_223_372_036_854_775_807, -9_223_372_036_854_775_808, 1e308, -1e-300, 0.5, "", "a", "1e999GiB", "-3GB/s", "16GiB",
+            .null, true, 0, -1, 1, 9_223_372_036_854_775_807, -9_223_372_036_854_775_808, 1e308, -1e-300, 0.5, "", "a", "1e999GiB",
+            "-3GB/s", "16GiB",
             [], [0],
             [3, 1], .object(JSONObject([])),
         ]
@@ -68,7 +69,9 @@ struct HostileInputTests {
         var random = SplitMix(seed: 32)
         for _ in 0..<Fixtures.count(1500) {
             guard let plan = try? Plan(reading: FieldReader(Self.damaged(whole, &random))) else { continue }
-            if PlanCheck.problems(plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty { _ = try? problem.evaluate(plan) }
+            if PlanCheck.problems(plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty {
+                _ = try? problem.evaluate(plan)
+            }
         }
     }
 }

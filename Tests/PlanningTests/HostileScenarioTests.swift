@@ -9,7 +9,10 @@ struct HostileScenarioTests {
     static func scenario(_ hardware: String, _ model: String, _ workload: String, _ objective: String) throws -> Scenario {
         try Scenario(
             reading: FieldReader(
-                JSON(parsing: #"{"version": 1, "hardware": \#(hardware), "model": \#(model), "workload": \#(workload), "objective": \#(objective)}"#))
+                JSON(
+                    parsing:
+                        #"{"version": 1, "hardware": \#(hardware), "model": \#(model), "workload": \#(workload), "objective": \#(objective)}"#
+                ))
         )
     }
 
@@ -42,9 +45,12 @@ struct HostileScenarioTests {
     ])
     func absurdDevicesEnd(device: String) throws {
         for objective in Self.objectives {
-            for workload in [#"{"prompt_tokens": 8, "output_tokens": 4, "batch": 2}"#, #"{"prompt_tokens": 8, "output_tokens": 4, "rate": 2}"#] {
+            for workload in [
+                #"{"prompt_tokens": 8, "output_tokens": 4, "batch": 2}"#, #"{"prompt_tokens": 8, "output_tokens": 4, "rate": 2}"#,
+            ] {
                 let hardware = Self.desktop(device, memory: "\"1MiB\"")
-                guard let scenario = try? Self.scenario(hardware, #""OPT-1.3B""#, workload, objective), let problem = try? Problem(scenario) else {
+                guard let scenario = try? Self.scenario(hardware, #""OPT-1.3B""#, workload, objective), let problem = try? Problem(scenario)
+                else {
                     continue
                 }
                 _ = try? Planner(problem).plan(.auto, timeLimit: 2)
@@ -92,7 +98,8 @@ struct HostileScenarioTests {
         let requests = (0..<100).map { Workload.Request(arrival: Double($0) * 10, promptTokens: 10, outputTokens: 10) }
         func outcome(_ total: Double, last: Double) -> QueueModel.Outcome {
             QueueModel.Outcome(
-                firstToken: requests.map { _ in total / 2 }, finished: requests.map { _ in total }, requests: requests, duration: 990 + last)
+                firstToken: requests.map { _ in total / 2 }, finished: requests.map { _ in total }, requests: requests, duration: 990 + last
+            )
         }
         let quick = outcome(1, last: 2), slow = outcome(5, last: 1), late = outcome(0.5, last: 30)
         #expect(quick.secondsPerToken < slow.secondsPerToken)

@@ -48,7 +48,8 @@ struct KeyValuePoolTests {
     @Test func plansCarryTheirPools() throws {
         let gpu = Fixtures.device(4, bandwidth: 3e11, operations: 3e13)
         let problem = try Fixtures.problem(
-            [Fixtures.machine("m", gibibytes: 24, [Fixtures.cpu(), gpu], disk: 500)], Fixtures.shape("OPT-6.7B"), prompt: 512, output: 32, batch: 64,
+            [Fixtures.machine("m", gibibytes: 24, [Fixtures.cpu(), gpu], disk: 500)], Fixtures.shape("OPT-6.7B"), prompt: 512, output: 32,
+            batch: 64,
             objective: .throughput)
         let strategy = FlexGenStrategy(problem: problem, deadline: Deadline(seconds: 60))
         let policy = FlexGenModel.Policy(batch: 16, batches: 4, weights: [0, 1, 0], cache: [0.25, 0.5, 0.25], hidden: [0, 1, 0])

@@ -17,7 +17,9 @@ struct LinearProgramTests {
             }
             // A box keeps it bounded.
             for index in 0..<count { program.rows.append(.init(coefficients: (0..<count).map { $0 == index ? 1 : 0 }, bound: 3)) }
-            if random.below(3) == 0 { program.rows.append(.init(coefficients: Array(repeating: 1, count: count), bound: 1, isEquality: true)) }
+            if random.below(3) == 0 {
+                program.rows.append(.init(coefficients: Array(repeating: 1, count: count), bound: 1, isEquality: true))
+            }
             let expected = Self.bestVertex(program)
             let found = program.solve()
             #if CBC
@@ -43,7 +45,8 @@ struct LinearProgramTests {
             if chosen.count == count {
                 var matrix = chosen.map { planes[$0].0 + [planes[$0].1] }
                 for column in 0..<count {
-                    guard let row = (column..<count).max(by: { abs(matrix[$0][column]) < abs(matrix[$1][column]) }), abs(matrix[row][column]) > 1e-9
+                    guard let row = (column..<count).max(by: { abs(matrix[$0][column]) < abs(matrix[$1][column]) }),
+                        abs(matrix[row][column]) > 1e-9
                     else { return }
                     matrix.swapAt(row, column)
                     for other in 0..<count where other != column {
@@ -80,7 +83,9 @@ struct LinearProgramTests {
             (
                 LinearProgram(
                     cost: [1, 1],
-                    rows: [.init(coefficients: [1, 1], bound: 1, isEquality: true), .init(coefficients: [2, 2], bound: 2, isEquality: true)]), 1
+                    rows: [
+                        .init(coefficients: [1, 1], bound: 1, isEquality: true), .init(coefficients: [2, 2], bound: 2, isEquality: true),
+                    ]), 1
             ),
         ]
         for (program, expected) in cases {
@@ -127,7 +132,9 @@ struct LinearProgramTests {
             (2 + 78 * random.unit()) * gibi, (8 + 500 * random.unit()) * gibi, (random.below(3) == 0 ? 0 : 2000 * random.unit()) * gibi,
         ]
         let variant = FlexGenModel.Variant.allCases[random.below(2)]
-        return (model.program(batch: 1 + random.below(64), batches: 1 + random.below(20), capacities: capacities, variant: variant), variant)
+        return (
+            model.program(batch: 1 + random.below(64), batches: 1 + random.below(20), capacities: capacities, variant: variant), variant
+        )
     }
 
     /// Writes a thousand of them with our objectives for `Tools/compare_lp_with_highs.py`, which sets the variable.

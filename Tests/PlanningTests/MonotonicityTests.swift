@@ -5,7 +5,8 @@ import Testing
 
 @testable import Planning
 
-/// The cost model is monotone where it must be: hardware that is better in one figure is never slower, whatever the plan, and more work is never faster.
+/// The cost model is monotone where it must be: hardware that is better in one figure is never slower, whatever the plan, and more work is
+/// never faster.
 struct MonotonicityTests {
     /// Every figure of a profile on its own, made better.
     static let changes: [(name: String, change: @Sendable (inout Profile) -> Void)] = [
@@ -66,7 +67,8 @@ struct MonotonicityTests {
 
     static let loads: [StepLoad] = [
         .decode(sequences: 4, context: 300), .prefill(sequences: 2, tokens: 200), .decode(sequences: 8, context: 10, microBatches: 4),
-        .prefill(sequences: 1, tokens: 700, after: 300), .decode(sequences: 1, context: 2000), .decode(sequences: 64, context: 900, microBatches: 8),
+        .prefill(sequences: 1, tokens: 700, after: 300), .decode(sequences: 1, context: 2000),
+        .decode(sequences: 64, context: 900, microBatches: 8),
     ]
 
     /// Random scenarios, some devices with measured rates and with peer links.
@@ -117,7 +119,8 @@ struct MonotonicityTests {
                         #expect(after.period(load) <= before.period(load) * (1 + 1e-12), "\(name): \(found.strategy) \(found.note)")
                     }
                     #expect(
-                        after.prefillSeconds(sequences: 3, promptTokens: 900) <= before.prefillSeconds(sequences: 3, promptTokens: 900) * (1 + 1e-12),
+                        after.prefillSeconds(sequences: 3, promptTokens: 900) <= before.prefillSeconds(sequences: 3, promptTokens: 900)
+                            * (1 + 1e-12),
                         "\(name): \(found.strategy) \(found.note)")
                     // Requests over time are queued, and a queue may get longer where a server gets faster: batches alone.
                     guard scenario.workload.batch != nil, !scenario.objective.countsRequests else { continue }

@@ -27,7 +27,8 @@ struct OffloadTests {
         let spare = Double(OffloadSetting.window) + bytes * pick([0.02, 0.3, 0.6, 0.9]) + 3e6
         let gpu = Fixtures.device(
             spare / 1_073_741_824, bandwidth: pick([1e10, 1e11, 8e11]), operations: pick([1e12, 4e13]), link: pick([1e9, 6e9, 2.5e10]))
-        var machine = Fixtures.machine("m", gibibytes: 8, [Fixtures.cpu(bandwidth: pick([5e9, 2e10, 8e10]), operations: pick([1e11, 2e12])), gpu])
+        var machine = Fixtures.machine(
+            "m", gibibytes: 8, [Fixtures.cpu(bandwidth: pick([5e9, 2e10, 8e10]), operations: pick([1e11, 2e12])), gpu])
         machine.memory.bytesPerSecond = pick([3e10, 1e11])
         if disk {
             machine.memory.capacity = Int(1.15 * (bytes * pick([0.3, 0.6]) + Double(OffloadSetting.window) + 3e7))
@@ -132,7 +133,8 @@ struct OffloadTests {
                 for keyValueOnHost in [false, true] {
                     for outputOnGPU in [false, true] {
                         let setting = OffloadSetting(
-                            gpu: gpu, cpu: cpu, kinds: chosen, keyValueOnHost: keyValueOnHost, outputOnGPU: outputOnGPU, sequences: 1, together: 1)
+                            gpu: gpu, cpu: cpu, kinds: chosen, keyValueOnHost: keyValueOnHost, outputOnGPU: outputOnGPU, sequences: 1,
+                            together: 1)
                         if let score = score(problem, problem.offloaded(setting, layers)) { best = min(best, score) }
                     }
                 }
@@ -144,7 +146,9 @@ struct OffloadTests {
                     for units in resident == count ? [0] : Array(0...grains[index]) {
                         kinds(
                             index + 1,
-                            chosen + [.init(resident: resident, disk: disk, buckets: [.init(fromTokens: 1, units: units)], grains: grains[index])])
+                            chosen + [
+                                .init(resident: resident, disk: disk, buckets: [.init(fromTokens: 1, units: units)], grains: grains[index])
+                            ])
                     }
                 }
             }
@@ -161,7 +165,8 @@ struct OffloadTests {
             let search = try #require(OffloadSearch(problem, gpu: 1, cpu: 0, range: 0..<2, sequences: 1))
             let layers = search.layers
             let setting = OffloadSetting(
-                gpu: 1, cpu: 0, kinds: [.init(), .init()], keyValueOnHost: random.below(2) == 0, outputOnGPU: true, sequences: 1, together: 1)
+                gpu: 1, cpu: 0, kinds: [.init(), .init()], keyValueOnHost: random.below(2) == 0, outputOnGPU: true, sequences: 1,
+                together: 1)
             for load in [StepLoad.decode(sequences: 1, context: 100), .prefill(sequences: 1, tokens: 300)] {
                 let costs = try #require(OffloadCosts(problem, setting, layers, units: search.units, load: load))
                 for kind in costs.kinds {

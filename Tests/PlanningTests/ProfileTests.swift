@@ -84,14 +84,16 @@ struct ProfileTests {
         ("\"q8\": [[1, 3e10]]", "\"q9\": [[1, 3e10]]", "machines[0].cpu.attention_rates.q9"),
         ("\"q8\": [[1, 3e10]]", "\"q8\": []", "machines[0].cpu.attention_rates.q8"),
         ("[512, 2e11]", "[512, -1]", "machines[0].cpu.attention_rates.f16[1][1]"),
-        ("\"16GB/s\"", "\"16GB\"", "machines[0].cpu.attention_bandwidth"), ("[512, 4e9]", "[512, 1e30]", "machines[0].cpu.vector_rates[1][1]"),
+        ("\"16GB/s\"", "\"16GB\"", "machines[0].cpu.attention_bandwidth"),
+        ("[512, 4e9]", "[512, 1e30]", "machines[0].cpu.vector_rates[1][1]"),
         ("\"source\": \"motley profile\"", "\"sauce\": 1", "machines[0].disks[0].sauce"),
         ("\"threads\": 4, \"usable_cores\"", "\"threads\": 0, \"usable_cores\"", "machines[0].topology.threads"),
         ("\"kind\": \"data\"", "\"kind\": \"cash\"", "machines[0].topology.caches[0].kind"),
         ("\"memory_total\": \"16GiB\"", "\"memory_total\": 0", "machines[0].topology.memory_total"),
         ("\"processor_limit\": 1.5", "\"processor_limit\": -1", "machines[0].topology.processor_limit"),
         ("\"program\": \"motley\"", "\"programme\": \"motley\"", "machines[0].measured.programme"),
-        ("\"seconds\": 18.5", "\"seconds\": \"soon\"", "machines[0].measured.seconds"), ("[\"GPU\"]", "[1]", "machines[0].measured.unmeasured[0]"),
+        ("\"seconds\": 18.5", "\"seconds\": \"soon\"", "machines[0].measured.seconds"),
+        ("[\"GPU\"]", "[1]", "machines[0].measured.unmeasured[0]"),
     ])
     func errorsInMeasuredProfilesNameTheField(part: String, replacement: String, field: String) throws {
         let parts = Self.measured.split(separator: part, omittingEmptySubsequences: false)
@@ -152,7 +154,8 @@ struct ProfileTests {
     }
 
     @Test func ratesInterpolateBetweenPoints() throws {
-        let table = try #require(RateTable(points: [.init(tokens: 1, operationsPerSecond: 2e9), .init(tokens: 9, operationsPerSecond: 9e9)]))
+        let table = try #require(
+            RateTable(points: [.init(tokens: 1, operationsPerSecond: 2e9), .init(tokens: 9, operationsPerSecond: 9e9)]))
         #expect(table.secondsPerElement(tokens: 1) == 1e-9)
         #expect(abs(table.secondsPerElement(tokens: 5) - 1.5e-9) < 1e-18)
         #expect(abs(table.secondsPerElement(tokens: 18) - 4e-9) < 1e-18)

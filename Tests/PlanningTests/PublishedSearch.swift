@@ -2,8 +2,8 @@ import Plans
 
 @testable import Planning
 
-/// HexGen's genetic search as published (arXiv 2311.11514, section 4.3), for comparison: from clusters of well-connected machines, mutations merge two groups, split one or swap devices between two;
-/// what cannot hold the model is pruned. Scores and pipelines are ours.
+/// HexGen's genetic search as published (arXiv 2311.11514, section 4.3), for comparison: from clusters of well-connected machines,
+/// mutations merge two groups, split one or swap devices between two; what cannot hold the model is pruned. Scores and pipelines are ours.
 struct PublishedSearch {
     let solver: ReplicaSolver
     let search: PartitionSearch

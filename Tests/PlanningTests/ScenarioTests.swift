@@ -81,7 +81,9 @@ struct ScenarioTests {
                 let again = try Plan(reading: FieldReader(JSON(parsing: found.plan.json.serialized())))
                 #expect(again.replicas == found.plan.replicas)
                 #expect(again.devices == found.plan.devices && again.memories == found.plan.memories)
-                if found.fits { #expect(PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty) }
+                if found.fits {
+                    #expect(PlanCheck.problems(found.plan, shape: problem.shape, inventory: problem.hardware.inventory).isEmpty)
+                }
             }
         }
     }

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Planning
 
-/// The table of docs/simulation.md: what `QueueModel`, with which searches score, says of a plan, and what the simulator gives. Runs where MOTLEY_COMPARE is set.
+/// The table of docs/simulation.md: what `QueueModel`, with which searches score, says of a plan, and what the simulator gives. Runs where
+/// MOTLEY_COMPARE is set.
 struct SimulationComparisonTests {
     @Test(.enabled(if: ProcessInfo.processInfo.environment["MOTLEY_COMPARE"] != nil))
     func queueModelAgainstSimulator() throws {

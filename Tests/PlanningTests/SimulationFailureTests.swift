@@ -9,7 +9,8 @@ struct SimulationFailureTests {
     static func scenario(rate: Double = 8, machines: Int = 3) -> Scenario {
         let gpu = Fixtures.device(8, bandwidth: 3e11, operations: 2e13)
         return Scenario(
-            hardware: Profile(machines: (0..<machines).map { Fixtures.machine("m\($0)", [gpu], disk: 500) }), model: Fixtures.small(layers: 16),
+            hardware: Profile(machines: (0..<machines).map { Fixtures.machine("m\($0)", [gpu], disk: 500) }),
+            model: Fixtures.small(layers: 16),
             workload: Workload(prompt: .fixed(200), output: .fixed(40), demand: .rate(rate)),
             objective: .slo(.deadline(2)))
     }
@@ -76,7 +77,10 @@ struct SimulationFailureTests {
     @Test func severalFailuresInARow() throws {
         let report = try Self.run(
             Self.scenario(rate: 4, machines: 4),
-            [DeviceFailure(seconds: 20, device: "m3"), DeviceFailure(seconds: 5, device: "m0/gpu0"), DeviceFailure(seconds: 20, device: "m1")])
+            [
+                DeviceFailure(seconds: 20, device: "m3"), DeviceFailure(seconds: 5, device: "m0/gpu0"),
+                DeviceFailure(seconds: 20, device: "m1"),
+            ])
         #expect(report.failures.map(\.devices) == [["m0/gpu0"], ["m3", "m1"]])
         #expect(report.completed == 300 && report.producedTokens == 300 * 40)
     }

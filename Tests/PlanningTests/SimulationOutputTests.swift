@@ -20,12 +20,15 @@ struct SimulationOutputTests {
     @Test func theReliedOnFormHasExactlyItsKeys() throws {
         let json = try JSON(parsing: Self.report().json.serialized())
         #expect(
-            json.object?.map(\.key) == ["completed", "throughput_tokens_per_second", "slo_attainment", "ttft_seconds", "tpot_seconds", "utilisation"])
+            json.object?.map(\.key) == [
+                "completed", "throughput_tokens_per_second", "slo_attainment", "ttft_seconds", "tpot_seconds", "utilisation",
+            ])
         for key in ["ttft_seconds", "tpot_seconds"] { #expect(json[key]?.object?.map(\.key) == ["p50", "p99"]) }
         #expect(json["utilisation"]?.object?.map(\.key) == ["gpu0", "gpu1"])
         #expect(json["completed"]?.int == 50)
         // One token each: there is no time per further token.
-        let made = try SimulationTests.pipeline([SimulationTests.fast], layers: [4], prompt: 100, output: 1, demand: .batch(3), sequences: 3)
+        let made = try SimulationTests.pipeline(
+            [SimulationTests.fast], layers: [4], prompt: 100, output: 1, demand: .batch(3), sequences: 3)
         let single = try SimulationTests.run(made)
         #expect(single.json["tpot_seconds"]?["p50"]?.double == 0)
         #expect(single.text.contains("3 requests completed"))
@@ -46,7 +49,8 @@ struct SimulationOutputTests {
     }
 
     @Test func curvesAreDrawnAndMonotone() throws {
-        let made = try SimulationTests.pipeline([SimulationTests.slow], layers: [8], prompt: 300, output: 40, demand: .rate(5), sequences: 8)
+        let made = try SimulationTests.pipeline(
+            [SimulationTests.slow], layers: [8], prompt: 300, output: 40, demand: .rate(5), sequences: 8)
         var options = SimulationOptions()
         options.requests = 150
         let curves = try AttainmentCurves(made.scenario, problem: made.problem, plan: made.plan, options: options)

@@ -119,7 +119,8 @@ extension SimulationTests {
         #expect(report.utilisation.allSatisfy { $0.share >= 0 && $0.share <= 1 })
     }
 
-    /// A stage does one step at a time, in order; no step is on a stage before it has left the one before; no more are in flight than may be.
+    /// A stage does one step at a time, in order; no step is on a stage before it has left the one before; no more are in flight than may
+    /// be.
     func checkSpans(_ spans: [SimulationTrace.Span], stages: Int, schedule: ReplicaSchedule) throws {
         var begins: [Int: Double] = [:], ends: [Int: Double] = [:]
         for stage in 0..<stages {
@@ -141,7 +142,8 @@ extension SimulationTests {
     }
 
     @Test func equalSeedsGiveEqualReports() throws {
-        let made = try Self.pipeline([Self.fast, Self.slow], layers: [4, 4], prompt: 100, output: 30, demand: .rate(20), sequences: 16, replicas: 2)
+        let made = try Self.pipeline(
+            [Self.fast, Self.slow], layers: [4, 4], prompt: 100, output: 30, demand: .rate(20), sequences: 16, replicas: 2)
         var options = SimulationOptions()
         options.requests = 200
         options.recordsTrace = true
@@ -184,7 +186,8 @@ extension SimulationTests {
 
     @Test func lowerRatesAndMoreReplicasServeMoreInTime() throws {
         func attainment(rate: Double, replicas: Int) throws -> Double {
-            let made = try Self.pipeline([Self.slow], layers: [8], prompt: 500, output: 50, demand: .rate(rate), sequences: 8, replicas: replicas)
+            let made = try Self.pipeline(
+                [Self.slow], layers: [8], prompt: 500, output: 50, demand: .rate(rate), sequences: 8, replicas: replicas)
             var options = SimulationOptions()
             options.requests = 400
             options.scale = 2
@@ -202,7 +205,8 @@ extension SimulationTests {
     @Test func whatNeverFitsFailsAndIsSaid() throws {
         let made = try Self.pipeline([Self.fast], layers: [4], prompt: 100, output: 10, demand: .batch(3), sequences: 2)
         let requests = [
-            Workload.Request(arrival: 0, promptTokens: 100, outputTokens: 10), Workload.Request(arrival: 0, promptTokens: 5000, outputTokens: 10),
+            Workload.Request(arrival: 0, promptTokens: 100, outputTokens: 10),
+            Workload.Request(arrival: 0, promptTokens: 5000, outputTokens: 10),
             Workload.Request(arrival: 1, promptTokens: 20, outputTokens: 1),
         ]
         let report = try Self.run(made, requests: requests)

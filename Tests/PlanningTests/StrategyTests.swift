@@ -43,7 +43,8 @@ struct StrategyTests {
             #if CBC
                 // The same as an integer program: layers and use of each node.
                 var program = LinearProgram(cost: Array(repeating: 0, count: 2 * nodes))
-                program.rows.append(.init(coefficients: (0..<2 * nodes).map { $0 < nodes ? 1 : 0 }, bound: Double(layers), isEquality: true))
+                program.rows.append(
+                    .init(coefficients: (0..<2 * nodes).map { $0 < nodes ? 1 : 0 }, bound: Double(layers), isEquality: true))
                 for node in 0..<nodes {
                     let most = seconds[node].lastIndex { $0.isFinite } ?? 0
                     let fixed = most > 1 ? 2 * seconds[node][1] - seconds[node][2] : 0
@@ -122,7 +123,8 @@ struct StrategyTests {
 
     // MARK: HexGen
 
-    /// The case study: tensor parallelism over the four A6000 alone is best, 4/2/2 groups with 48/20/12 layers within two times of it, and faster than a chain of eight.
+    /// The case study: tensor parallelism over the four A6000 alone is best, 4/2/2 groups with 48/20/12 layers within two times of it, and
+    /// faster than a chain of eight.
     @Test func caseStudyRanksAsRecomputed() throws {
         let machines = [("a6000", "A6000", 4), ("a5000", "A5000", 2), ("a4000", "A4000", 2)].map { name, device, count in
             Fixtures.machine(name, Array(repeating: CatalogueDevice.named(device)!.profile, count: count))
@@ -182,7 +184,8 @@ struct StrategyTests {
         try constraints.pin("layers 10-19 = gpu1")
         try constraints.limit("gpu0=6GiB")
         try constraints.keyValue("8bit")
-        let problem = try Fixtures.problem([Fixtures.machine("m", [Fixtures.cpu()] + gpus)], Fixtures.shape("Llama-2-7B"), constraints: constraints)
+        let problem = try Fixtures.problem(
+            [Fixtures.machine("m", [Fixtures.cpu()] + gpus)], Fixtures.shape("Llama-2-7B"), constraints: constraints)
         let found = try Planner(problem).plan(.auto).best
         #expect(found.fits)
         #expect(found.prediction.memory.first { $0.memory.rawValue == 1 }.map { $0.bytes <= 6 << 30 } ?? true)

@@ -14,7 +14,8 @@ struct TraceFileTests {
     @Test func columnsByPositionAndByName() throws {
         let plain = try requests("10,100,5\n12.5, 7 ,1\n11,3,2\n")
         #expect(plain.map(\.arrival) == [0, 1, 2.5] && plain.map(\.promptTokens) == [100, 3, 7])
-        let named = try requests("TIMESTAMP,GeneratedTokens,ContextTokens\r\n2023-12-31 23:59:59.5,8,300\r\n2024-01-01 00:00:01.25,9,400\r\n")
+        let named = try requests(
+            "TIMESTAMP,GeneratedTokens,ContextTokens\r\n2023-12-31 23:59:59.5,8,300\r\n2024-01-01 00:00:01.25,9,400\r\n")
         #expect(named.map(\.arrival) == [0, 1.75] && named.map(\.promptTokens) == [300, 400] && named.map(\.outputTokens) == [8, 9])
     }
 

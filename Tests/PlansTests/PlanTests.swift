@@ -15,12 +15,14 @@ import Testing
             headCount: 4, keyValueHeadCount: 4, headSize: 4, scale: 0.5, query: linear("q", 16, 16), key: linear("k", 16, 16),
             value: linear("v", 16, 16),
             output: linear("o", 16, 16))
-        let feedForward = FeedForwardSpec(size: 32, activation: .silu, gate: linear("g", 32, 16), up: linear("u", 32, 16), down: linear("d", 16, 32))
+        let feedForward = FeedForwardSpec(
+            size: 32, activation: .silu, gate: linear("g", 32, 16), up: linear("u", 32, 16), down: linear("d", 16, 32))
         let layer = LayerSpec(attention: attention, feedForward: feedForward, attentionNorm: norm, feedForwardNorm: norm)
         return ModelSpec(
             architecture: "llama", vocabularySize: 50, contextLength: 64, hiddenSize: 16,
             embedding: EmbeddingSpec(table: TensorReference(name: "e", format: .f32, shape: [50, 16]), size: 16),
-            positions: .rotary(RotarySpec(base: 10000, dimensions: 4, pairing: .halves, inverseFrequencies: [1, 0.01])), layers: [layer, layer],
+            positions: .rotary(RotarySpec(base: 10000, dimensions: 4, pairing: .halves, inverseFrequencies: [1, 0.01])),
+            layers: [layer, layer],
             finalNorm: norm, output: linear("out", 50, 16))
     }()
 

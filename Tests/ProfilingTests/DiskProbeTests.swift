@@ -60,7 +60,8 @@ import Testing
             let descriptor = open(path + "/file", O_RDWR | O_CREAT, 0o600)
             try #require(descriptor >= 0)
             defer { close(descriptor) }
-            let work = DiskWork(descriptor: descriptor, requestBytes: 4096, bytes: 10 * 4096 + 17, deadline: monotonicSeconds() + 10, writes: true)
+            let work = DiskWork(
+                descriptor: descriptor, requestBytes: 4096, bytes: 10 * 4096 + 17, deadline: monotonicSeconds() + 10, writes: true)
             work.run()
             #expect(work.finished == 10 * 4096 && work.failure == nil)
         }

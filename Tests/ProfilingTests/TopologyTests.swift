@@ -16,7 +16,8 @@ import Testing
         #expect((topology.usableCores, topology.usableThreads, topology.workers) == (4, 8, 4))
         #expect(
             topology.caches == [
-                .init(level: 1, kind: .data, bytes: 32 << 10, instances: 4), .init(level: 1, kind: .instruction, bytes: 32 << 10, instances: 4),
+                .init(level: 1, kind: .data, bytes: 32 << 10, instances: 4),
+                .init(level: 1, kind: .instruction, bytes: 32 << 10, instances: 4),
                 .init(level: 3, kind: .unified, bytes: 16 << 20, instances: 2),
             ])
         #expect(topology.nodes == [.init(threads: 4, memory: 32 << 30), .init(threads: 4, memory: 32 << 30)])
@@ -33,7 +34,8 @@ import Testing
     /// The tightest limit of the group and those above it counts, and the cache that can be dropped is free.
     @Test func controlGroupsVersion2() throws {
         let topology = try read([
-            "/proc/self/cgroup": "0::/pod/box\n", "/sys/fs/cgroup/pod/box/memory.max": "max\n", "/sys/fs/cgroup/pod/memory.max": "8589934592\n",
+            "/proc/self/cgroup": "0::/pod/box\n", "/sys/fs/cgroup/pod/box/memory.max": "max\n",
+            "/sys/fs/cgroup/pod/memory.max": "8589934592\n",
             "/sys/fs/cgroup/pod/memory.current": "3221225472\n", "/sys/fs/cgroup/pod/memory.stat": "anon 5\ninactive_file 1073741824\n",
             "/sys/fs/cgroup/pod/box/cpu.max": "150000 100000\n", "/sys/fs/cgroup/pod/cpu.max": "max 100000\n",
             "/sys/fs/cgroup/pod/box/cpuset.cpus.effective": "0-2\n",
@@ -47,7 +49,8 @@ import Testing
     @Test func controlGroupsVersion1() throws {
         let topology = try read([
             "/proc/self/cgroup": "5:memory:/box\n3:cpu,cpuacct:/box\n2:cpuset:/\n",
-            "/sys/fs/cgroup/memory/box/memory.limit_in_bytes": "4294967296\n", "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+            "/sys/fs/cgroup/memory/box/memory.limit_in_bytes": "4294967296\n",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
             "/sys/fs/cgroup/memory/box/memory.usage_in_bytes": "1073741824\n", "/sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "50000\n",
             "/sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n", "/sys/fs/cgroup/cpuset/cpuset.effective_cpus": "4-7\n",
         ])
@@ -71,7 +74,8 @@ import Testing
         let names = [
             "/proc/cpuinfo", "/proc/meminfo", "/proc/self/status", "/proc/self/cgroup", "/sys/devices/system/cpu/online",
             "/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "/sys/devices/system/cpu/cpu0/cache/index0/size",
-            "/sys/devices/system/cpu/cpu0/cache/index0/level", "/sys/devices/system/node/node0/meminfo", "/sys/devices/system/node/node0/cpulist",
+            "/sys/devices/system/cpu/cpu0/cache/index0/level", "/sys/devices/system/node/node0/meminfo",
+            "/sys/devices/system/node/node0/cpulist",
             "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpuset.cpus.effective", "/sys/fs/cgroup/memory.current",
         ]
         // All of them, and each half: a fault behind another one shows too.
@@ -100,7 +104,8 @@ import Testing
 
     @Test func devicesThatAreSeen() throws {
         let fixture = try SystemTreeFixture([
-            "/dev/dri/renderD128": "", "/dev/dri/renderD129": "", "/dev/dri/card0": "", "/sys/class/drm/renderD128/device/vendor": "0x1002\n",
+            "/dev/dri/renderD128": "", "/dev/dri/renderD129": "", "/dev/dri/card0": "",
+            "/sys/class/drm/renderD128/device/vendor": "0x1002\n",
             "/dev/nvidia0": "", "/dev/nvidiactl": "", "/dev/nvidia": "",
         ])
         let seen = withExtendedLifetime(fixture) { SeenDevices.list(SystemTree(root: fixture.root)) }

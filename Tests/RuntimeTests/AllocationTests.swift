@@ -4,7 +4,8 @@ import Plans
 import Runtime
 import Testing
 
-/// In the steady state a step allocates nothing: neither on the thread that runs it nor on the workers. One test after another: they share a counter.
+/// In the steady state a step allocates nothing: neither on the thread that runs it nor on the workers. One test after another: they share
+/// a counter.
 @Suite(.serialized) struct AllocationTests {
     /// Starts or stops counting on every thread of the pool, the caller's too.
     private func watch(_ executor: Executor, _ on: Bool) {

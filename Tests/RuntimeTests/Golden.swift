@@ -49,7 +49,9 @@ struct Golden {
         }
     }
 
-    func executor(threads: Int = 2, stepTokens: Int = 64, format: KeyValueFormat = .f16, blocks: Int = 16, instructionSet: InstructionSet? = nil)
+    func executor(
+        threads: Int = 2, stepTokens: Int = 64, format: KeyValueFormat = .f16, blocks: Int = 16, instructionSet: InstructionSet? = nil
+    )
         throws -> Executor
     {
         let checkpoint = try Checkpoint.open(path: path)

@@ -6,7 +6,8 @@ import Runtime
 import Testing
 
 @Suite struct GoldenTests {
-    /// Logits against transformers in float32; the tolerance is three times the drift that rounding the inputs of every product alone makes.
+    /// Logits against transformers in float32; the tolerance is three times the drift that rounding the inputs of every product alone
+    /// makes.
     @Test(arguments: Golden.all.map(\.name)) func logitsMatchTransformers(_ name: String) throws {
         let golden = try #require(Golden.named(name))
         let format = golden.expected["format"]?.string ?? ""

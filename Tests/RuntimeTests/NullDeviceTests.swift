@@ -31,7 +31,8 @@ import Testing
         // Weights, cache and buffers are all in the device's memory and nowhere else.
         #expect(device.memory.ledger.bytes(for: .weights) >= Executor.weightBytes(model: model))
         #expect(
-            device.memory.ledger.bytes(for: .keyValue) == Executor.keyValueBytes(model: model, format: .f16, tokens: 4 * Executor.blockTokens))
+            device.memory.ledger.bytes(for: .keyValue)
+                == Executor.keyValueBytes(model: model, format: .f16, tokens: 4 * Executor.blockTokens))
     }
 
     private final class Runs: @unchecked Sendable {

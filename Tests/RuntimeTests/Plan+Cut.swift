@@ -30,7 +30,8 @@ extension Plan {
         return plan
     }
 
-    /// The same with the modules that `choose` names cut into shards at multiples of their grain: into as many as there are, `most` at most.
+    /// The same with the modules that `choose` names cut into shards at multiples of their grain: into as many as there are, `most` at
+    /// most.
     func sharded(most: Int, grain: (Module) -> Int) -> Plan {
         var plan = self
         for stage in plan.replicas[0].stages.indices {

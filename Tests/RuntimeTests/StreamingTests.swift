@@ -18,14 +18,18 @@ import Testing
         plan.memories.append(PlannedMemory(id: Self.disk, machine: MachineID(0), kind: .disk, key: "disk", name: "disk"))
         plan.replicas[0].stages[0].streams = [WeightStream(device: plan.devices[0].id, window: window)]
         for index in plan.replicas[0].stages[0].placements.indices
-        where plan.replicas[0].stages[0].placements[index].module != .embedding && streams(plan.replicas[0].stages[0].placements[index].module) {
+        where plan.replicas[0].stages[0].placements[index].module != .embedding
+            && streams(plan.replicas[0].stages[0].placements[index].module)
+        {
             plan.replicas[0].stages[0].placements[index].shards[0].home = Self.disk
             plan.replicas[0].stages[0].placements[index].shards[0].layout = .checkpoint
         }
         return try Executor(plan: plan, model: model, checkpoint: checkpoint)
     }
 
-    @Test(arguments: ["llama-gguf-q4_0", "llama-gguf-mixed", "qwen3-hf-bf16", "gpt2-hf-bf16", "opt-postnorm-hf-f32-saved", "llama-gguf-q6_k"])
+    @Test(arguments: [
+        "llama-gguf-q4_0", "llama-gguf-mixed", "qwen3-hf-bf16", "gpt2-hf-bf16", "opt-postnorm-hf-f32-saved", "llama-gguf-q6_k",
+    ])
     func streamedWeightsGiveTheSameBits(_ name: String) throws {
         let golden = try #require(Golden.named(name))
         let whole = try golden.executor(stepTokens: 16).logits(of: golden.prompt, slices: [5, 1, 9], blocks: [2])

@@ -172,6 +172,8 @@ struct CPULowering {
 
     /// Sets an element of a C array, which Swift sees as a tuple.
     private func set<Tuple, Element>(_ tuple: inout Tuple, _ index: Int, _ value: Element) {
-        withUnsafeMutableBytes(of: &tuple) { $0.storeBytes(of: value, toByteOffset: index * MemoryLayout<Element>.stride, as: Element.self) }
+        withUnsafeMutableBytes(of: &tuple) {
+            $0.storeBytes(of: value, toByteOffset: index * MemoryLayout<Element>.stride, as: Element.self)
+        }
     }
 }

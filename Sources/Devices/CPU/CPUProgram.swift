@@ -40,7 +40,8 @@ final class CPUProgram: DeviceProgram {
             case .embed(let table, let format, let rowBytes, let columns, let output):
                 for token in 0..<part.tokenCount {
                     mk_dequantise_row(
-                        format, table + Int(tables.tokens[local + token]) * rowBytes, Int64(columns), output.first(first) + token * output.stride)
+                        format, table + Int(tables.tokens[local + token]) * rowBytes, Int64(columns),
+                        output.first(first) + token * output.stride)
                 }
             case .addPositions(let table, let format, let rowBytes, let columns, let offset, let target):
                 let scratch = UnsafeMutableRawPointer(workspace.scratch).assumingMemoryBound(to: Float.self)

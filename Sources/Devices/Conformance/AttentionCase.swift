@@ -122,7 +122,9 @@ struct AttentionCase: KernelCase {
         guard form.tokens > 1 else { return [] }
         var faults: [String] = []
         for size in Set([1, max(1, tile - 1), max(1, tile / 2)]).sorted() where size < tile {
-            if run(instructionSet, memory, tileTokens: size) != whole { faults.append("the result depends on tokens per tile (\(size) or \(tile))") }
+            if run(instructionSet, memory, tileTokens: size) != whole {
+                faults.append("the result depends on tokens per tile (\(size) or \(tile))")
+            }
         }
         return faults
     }
@@ -150,7 +152,8 @@ struct AttentionCase: KernelCase {
         for from in stride(from: 0, to: form.tokens, by: tileTokens) {
             tiles.append(
                 mk_attention_tile(
-                    blocks: table, position: Int64(form.start + from), token: Int64(from), count: Int64(min(tileTokens, form.tokens - from))))
+                    blocks: table, position: Int64(form.start + from), token: Int64(from), count: Int64(min(tileTokens, form.tokens - from))
+                ))
         }
         let out = memory.make("outputs", form.tokens * heads * size, of: Float.self)
         var job = mk_attention_job()

@@ -69,7 +69,9 @@ extension Conformance {
     private static func packedInputs(_ extent: Extent, _ seed: UInt64) -> [any KernelCase] {
         let counts = extent == .thorough ? Array(1...40) : [1, 3, 6, 17, 29]
         var cases: [any KernelCase] = []
-        for (kind, columns) in [(MK_INPUT_F32, [1, 5, 33]), (MK_INPUT_BF16, [1, 7, 34]), (MK_INPUT_Q32, [32, 96]), (MK_INPUT_Q256, [256])] {
+        for (kind, columns) in [
+            (MK_INPUT_F32, [1, 5, 33]), (MK_INPUT_BF16, [1, 7, 34]), (MK_INPUT_Q32, [32, 96]), (MK_INPUT_Q256, [256]),
+        ] {
             for (turn, tokens) in counts.enumerated() {
                 cases.append(
                     PackInputCase(
@@ -115,8 +117,10 @@ extension Conformance {
     private static func attention(_ extent: Extent, _ seed: UInt64) -> [any KernelCase] {
         // Head size, KV heads, group, tokens, start, window.
         var forms: [(Int, Int, Int, Int, Int, Int)] = [
-            (24, 2, 1, 5, 0, 0), (40, 1, 2, 3, 62, 0), (64, 1, 4, 9, 60, 0), (80, 1, 3, 2, 63, 7), (128, 1, 8, 3, 64, 0), (16, 1, 16, 2, 127, 0),
-            (8, 1, 32, 2, 30, 0), (32, 1, 7, 20, 120, 64), (64, 2, 1, 40, 100, 33), (1, 1, 5, 3, 1, 1), (17, 1, 17, 1, 65, 65), (64, 1, 1, 1, 300, 0),
+            (24, 2, 1, 5, 0, 0), (40, 1, 2, 3, 62, 0), (64, 1, 4, 9, 60, 0), (80, 1, 3, 2, 63, 7), (128, 1, 8, 3, 64, 0),
+            (16, 1, 16, 2, 127, 0),
+            (8, 1, 32, 2, 30, 0), (32, 1, 7, 20, 120, 64), (64, 2, 1, 40, 100, 33), (1, 1, 5, 3, 1, 1), (17, 1, 17, 1, 65, 65),
+            (64, 1, 1, 1, 300, 0),
         ]
         if extent == .thorough {
             for (index, headSize) in [24, 40, 64, 80, 96, 128, 256].enumerated() {
@@ -124,7 +128,8 @@ extension Conformance {
                     let turn = index + other
                     forms.append(
                         (
-                            headSize, 1 + turn % 2, group, [1, 2, 17, 40, 6][turn % 5], [0, 63, 64, 65, 127, 190, 500][(turn * 3 + index) % 7],
+                            headSize, 1 + turn % 2, group, [1, 2, 17, 40, 6][turn % 5],
+                            [0, 63, 64, 65, 127, 190, 500][(turn * 3 + index) % 7],
                             [0, 0, 1, 63, 64, 65, 200][(turn * 5 + other) % 7]
                         ))
                 }

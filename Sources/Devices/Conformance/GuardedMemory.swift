@@ -49,7 +49,8 @@ final class GuardedMemory {
         reports
             + regions.filter { region in
                 let before = UnsafeRawBufferPointer(start: region.base - 64, count: region.base - 64 < region.mapping ? 0 : 64)
-                let behind = UnsafeRawBufferPointer(start: region.base + region.byteCount, count: region.end - region.base - region.byteCount)
+                let behind = UnsafeRawBufferPointer(
+                    start: region.base + region.byteCount, count: region.end - region.base - region.byteCount)
                 return before.contains { $0 != Self.canary } || behind.contains { $0 != Self.canary }
             }.map { "something was written beside '\($0.name)'" }
     }

@@ -2,8 +2,8 @@ import CKernels
 
 /// One operation on one shape with inputs that follow from a seed, and what must come out.
 ///
-/// `expected` is written in plain Swift, in double precision and in the obvious order, from the definition of the operation: it shares no code
-/// with the kernels.
+/// `expected` is written in plain Swift, in double precision and in the obvious order, from the definition of the operation: it shares no
+/// code with the kernels.
 protocol KernelCase: Sendable {
     var operation: KernelOperation { get }
     /// The format, activation or kind; empty where an operation has one form.

@@ -114,7 +114,8 @@ struct ProductCase: KernelCase {
         }
         for group in 0..<(wholeGroups ? 1 : groups) {
             mk_product(
-                instructionSet, &bound, wholeGroups ? 0 : Int64(group), wholeGroups ? Int64(groups) : Int64(group + 1), packed, Int64(count), y,
+                instructionSet, &bound, wholeGroups ? 0 : Int64(group), wholeGroups ? Int64(groups) : Int64(group + 1), packed,
+                Int64(count), y,
                 Int64(stride), previous != nil, scratch)
         }
         var result: [Float] = []
@@ -186,7 +187,9 @@ extension RandomMatrix {
         bytes.withUnsafeBytes { stored in
             for group in 0..<groups {
                 var pointers = [UnsafeRawPointer?](repeating: nil, count: 16)
-                for row in 0..<16 where group * 16 + row < rows { pointers[row] = stored.baseAddress.map { $0 + (group * 16 + row) * rowBytes } }
+                for row in 0..<16 where group * 16 + row < rows {
+                    pointers[row] = stored.baseAddress.map { $0 + (group * 16 + row) * rowBytes }
+                }
                 mk_pack_group(format.kernelFormat, pointers, Int64(columns), packed + group * size)
             }
         }

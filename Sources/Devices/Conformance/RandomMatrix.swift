@@ -10,8 +10,8 @@ struct RandomMatrix: Sendable {
 
     var rowBytes: Int { format.byteCount(elements: columns) ?? 0 }
 
-    /// Every seventh row is zero, some blocks have a scale of zero or below the normal range. `extreme`: every quantised value is at an end of
-    /// its range.
+    /// Every seventh row is zero, some blocks have a scale of zero or below the normal range. `extreme`: every quantised value is at an end
+    /// of its range.
     init(format: TensorFormat, rows: Int, columns: Int, extreme: Bool = false, random: inout SeededRandom) {
         self.format = format
         self.rows = rows
@@ -19,7 +19,8 @@ struct RandomMatrix: Sendable {
         var bytes: [UInt8] = []
         for row in 0..<rows {
             for _ in 0..<columns / format.blockElements {
-                bytes.append(contentsOf: row % 7 == 3 ? [UInt8](repeating: 0, count: format.blockBytes) : Self.block(format, extreme, &random))
+                bytes.append(
+                    contentsOf: row % 7 == 3 ? [UInt8](repeating: 0, count: format.blockBytes) : Self.block(format, extreme, &random))
             }
         }
         self.bytes = bytes

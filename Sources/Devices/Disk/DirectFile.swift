@@ -4,8 +4,8 @@
 
 /// A file that is read at given places past the page cache, so that what is streamed neither fills memory nor counts as ours.
 ///
-/// O_DIRECT where the file system has it; elsewhere, and for what a file's end leaves over, reads through the page cache whose pages are given back.
-/// Any number of threads may read at once.
+/// O_DIRECT where the file system has it; elsewhere, and for what a file's end leaves over, reads through the page cache whose pages are
+/// given back. Any number of threads may read at once.
 public final class DirectFile: @unchecked Sendable {
     /// Offsets, lengths and addresses of direct reads are multiples of it.
     public static let alignment = 4096
@@ -42,7 +42,8 @@ public final class DirectFile: @unchecked Sendable {
     /// Bytes of a buffer that holds `count` bytes from any offset on: the aligned range around them.
     public static func room(for count: Int) -> Int { (count + 2 * alignment - 1) / alignment * alignment }
 
-    /// Reads `count` bytes from `offset` on into a buffer with `room(for: count)` bytes at an aligned address; returns where in the buffer they begin.
+    /// Reads `count` bytes from `offset` on into a buffer with `room(for: count)` bytes at an aligned address; returns where in the buffer
+    /// they begin.
     ///
     /// - Throws: `DiskError` where the system refuses or the file ends before.
     public func read(_ count: Int, at offset: Int, into buffer: UnsafeMutableRawPointer) throws(DiskError) -> Int {

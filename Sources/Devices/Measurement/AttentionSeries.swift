@@ -1,6 +1,7 @@
 public import CKernels
 
-/// Times attention over a paged cache, on all workers: the arithmetic with keys and values in a cache, and the reading of those that are in none.
+/// Times attention over a paged cache, on all workers: the arithmetic with keys and values in a cache, and the reading of those that are in
+/// none.
 public final class AttentionSeries {
     private let cpu: CPU
     private let memory: HostBuffer
@@ -34,12 +35,14 @@ public final class AttentionSeries {
     ) -> (seconds: Double, operations: Double, bytes: Double)? {
         let size = Self.headSize, heads = group * keyValueHeads
         let blocks = (positions + 63) / 64
-        let headStride = Int(mk_kv_block_bytes(format, Int64(size))), blockBytes = keyValueHeads * headStride, cacheBytes = blocks * blockBytes
+        let headStride = Int(mk_kv_block_bytes(format, Int64(size))), blockBytes = keyValueHeads * headStride,
+            cacheBytes = blocks * blockBytes
         let copies = min(copies, memory.byteCount / cacheBytes)
         let scratchStride = (Int(mk_attention_scratch(Int64(size))) + 4095) / 4096 * 4096
         let perTile = max(1, Int(mk_attention_tile_tokens(Int64(group))))
         let tileCount = (tokens + perTile - 1) / perTile
-        guard copies > 0, let x = HostBuffer(byteCount: (64 + tokens * heads) * size * 4), let out = HostBuffer(byteCount: tokens * heads * size * 4),
+        guard copies > 0, let x = HostBuffer(byteCount: (64 + tokens * heads) * size * 4),
+            let out = HostBuffer(byteCount: tokens * heads * size * 4),
             let scratch = HostBuffer(byteCount: scratchStride * cpu.workers), let table = HostBuffer(byteCount: blocks * 4),
             let tiles = HostBuffer(byteCount: tileCount * MemoryLayout<mk_attention_tile>.stride)
         else { return nil }
@@ -70,7 +73,8 @@ public final class AttentionSeries {
         for index in 0..<tileCount {
             let from = index * perTile
             tile[index] = mk_attention_tile(
-                blocks: blockNumbers, position: Int64(positions - tokens + from), token: Int64(from), count: Int64(min(perTile, tokens - from)))
+                blocks: blockNumbers, position: Int64(positions - tokens + from), token: Int64(from),
+                count: Int64(min(perTile, tokens - from)))
         }
         var job = mk_attention_job()
         job.isa = cpu.instructionSet

@@ -40,7 +40,8 @@ extension KernelTimer {
         for index in 0..<tileCount {
             let from = index * perTile
             tile[index] = mk_attention_tile(
-                blocks: numbersOfBlocks, position: Int64(positions - tokens + from), token: Int64(from), count: Int64(min(perTile, tokens - from)))
+                blocks: numbersOfBlocks, position: Int64(positions - tokens + from), token: Int64(from),
+                count: Int64(min(perTile, tokens - from)))
         }
         var job = mk_attention_job()
         job.isa = cpu.instructionSet
@@ -78,7 +79,8 @@ extension KernelTimer {
         let (heads, keyHeads, size) = (Self.heads, Self.keyValueHeads, Self.headSize)
         let blocks = (tokens + 63) / 64, headStride = Int(mk_kv_block_bytes(format, Int64(size)))
         guard let cache = HostBuffer(byteCount: blocks * keyHeads * headStride, hugePages: true), let q = numbers(tokens * heads * size),
-            let k = numbers(tokens * keyHeads * size), let v = numbers(tokens * keyHeads * size), let places = HostBuffer(byteCount: tokens * 8)
+            let k = numbers(tokens * keyHeads * size), let v = numbers(tokens * keyHeads * size),
+            let places = HostBuffer(byteCount: tokens * 8)
         else { return nil }
         let block = places.pointer(as: Int32.self), slot = block + tokens
         for token in 0..<tokens {

@@ -71,7 +71,8 @@ extension KernelTimer {
         let cpu = cpu
         return KernelWork(
             shape: "\(rows)x\(columns)" + (chunk == 0 ? "" : " by \(chunk)"), operations: 2 * Double(rows * columns) * Double(tokens),
-            bytes: Double(matrixBytes + Int(mk_input_bytes(isa, kind, Int64(tokens), Int64(columns))) + tokens * rows * 4), arithmetic: kind,
+            bytes: Double(matrixBytes + Int(mk_input_bytes(isa, kind, Int64(tokens), Int64(columns))) + tokens * rows * 4),
+            arithmetic: kind,
             isCold: true
         ) { turn in
             job.next = 0
@@ -121,7 +122,9 @@ extension KernelTimer {
     private func dequantisation(_ format: TensorFormat, _ tokens: Int) -> KernelWork? {
         var random = SeededRandom(seed: 3)
         let matrix = RandomMatrix(format: format, rows: 1, columns: columns, random: &random)
-        guard let stored = HostBuffer(byteCount: matrix.rowBytes * tokens), let y = HostBuffer(byteCount: tokens * columns * 4) else { return nil }
+        guard let stored = HostBuffer(byteCount: matrix.rowBytes * tokens), let y = HostBuffer(byteCount: tokens * columns * 4) else {
+            return nil
+        }
         for row in 0..<tokens { (stored.base + row * matrix.rowBytes).copyMemory(from: matrix.bytes, byteCount: matrix.rowBytes) }
         let cpu = cpu, columns = columns
         return KernelWork(shape: "\(columns)", operations: 0, bytes: Double(tokens * (matrix.rowBytes + columns * 4))) { _ in

@@ -44,13 +44,15 @@ public final class ProductSeries {
         self.mostTokens = max(1, mostTokens)
         let tokens = Int64(self.mostTokens), width = Int64(self.columns)
         let largest =
-            [MK_INPUT_F32, MK_INPUT_BF16, MK_INPUT_Q32, MK_INPUT_Q256].map { mk_input_bytes(cpu.instructionSet, $0, tokens, width) }.max() ?? 0
+            [MK_INPUT_F32, MK_INPUT_BF16, MK_INPUT_Q32, MK_INPUT_Q256].map { mk_input_bytes(cpu.instructionSet, $0, tokens, width) }.max()
+            ?? 0
         scratchStride = (Int(mk_product_scratch(width)) + 4095) / 4096 * 4096
         let matrix = Self.rows / 16 * Int(mk_packed_group_bytes(MK_F32, width))
         let outputs = 4 * max(Self.rows * min(Self.many, self.mostTokens), Self.rowsOfMany * self.mostTokens)
         guard let weights = HostBuffer(byteCount: max(coldBytes, matrix), hugePages: true),
             let inputs = HostBuffer(byteCount: self.mostTokens * self.columns * 4, hugePages: true),
-            let packed = HostBuffer(byteCount: Int(largest), hugePages: true), let outputs = HostBuffer(byteCount: outputs, hugePages: true),
+            let packed = HostBuffer(byteCount: Int(largest), hugePages: true),
+            let outputs = HostBuffer(byteCount: outputs, hugePages: true),
             let scratch = HostBuffer(byteCount: scratchStride * cpu.workers)
         else { return nil }
         self.weights = weights
@@ -90,10 +92,12 @@ public final class ProductSeries {
     /// The median of at least three runs and about `budget` seconds; nil for token counts beyond those asked for at first.
     public func time(tokens: Int, budget: Double) -> Timing? {
         guard tokens > 0, tokens <= mostTokens else { return nil }
-        return Timing(tokens: tokens, seconds: seconds(tokens: tokens, rows: rows(tokens), budget: budget), operations: operations(tokens: tokens))
+        return Timing(
+            tokens: tokens, seconds: seconds(tokens: tokens, rows: rows(tokens), budget: budget), operations: operations(tokens: tokens))
     }
 
-    /// What a product costs whatever its size: starting it, and workers that end unevenly. From products of two sizes with one token; at least `least`.
+    /// What a product costs whatever its size: starting it, and workers that end unevenly. From products of two sizes with one token; at
+    /// least `least`.
     public func launch(least: Double, budget: Double) -> Double {
         let samples = (0..<5).map { _ in
             2 * seconds(tokens: 1, rows: 256, budget: budget / 10) - seconds(tokens: 1, rows: 512, budget: budget / 10)

@@ -29,13 +29,14 @@ public struct StepTimer {
         return samples.sorted()[samples.count / 2]
     }
 
-    /// Elements per second that go through norms, rounding of inputs for products, and gated activations, in the proportions of a layer whose feed-forward is 2.75 times as wide
-    /// as its hidden states; nil where there is no memory.
+    /// Elements per second that go through norms, rounding of inputs for products, and gated activations, in the proportions of a layer
+    /// whose feed-forward is 2.75 times as wide as its hidden states; nil where there is no memory.
     public func elementsPerSecond(tokens: Int, hidden: Int = 2048, budget: Double) -> Double? {
         let wide = hidden * 11 / 4
         guard tokens > 0, let x = HostBuffer(byteCount: tokens * wide * 4, hugePages: true),
             let y = HostBuffer(byteCount: tokens * wide * 4, hugePages: true),
-            let packed = HostBuffer(byteCount: Int(mk_input_bytes(cpu.instructionSet, MK_INPUT_Q32, Int64(tokens), Int64(wide))), hugePages: true),
+            let packed = HostBuffer(
+                byteCount: Int(mk_input_bytes(cpu.instructionSet, MK_INPUT_Q32, Int64(tokens), Int64(wide))), hugePages: true),
             let weight = HostBuffer(byteCount: wide * 4), let scratch = HostBuffer(byteCount: (wide * 4 + 4096) * cpu.workers)
         else { return nil }
         var random = SeededRandom(seed: 5)

@@ -10,7 +10,8 @@ public enum Stopwatch {
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
-    /// The median time of one run: at least three samples and `budget` seconds, after one run to warm up. `body` gets the number of the run.
+    /// The median time of one run: at least three samples and `budget` seconds, after one run to warm up. `body` gets the number of the
+    /// run.
     public static func median(budget: Double, _ body: (Int) -> Void) -> Double {
         var turn = 0
         func sample(_ runs: Int) -> Double {

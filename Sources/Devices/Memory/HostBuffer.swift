@@ -15,7 +15,8 @@ public final class HostBuffer: @unchecked Sendable {
         let page = 1 << 21
         guard byteCount >= 0, byteCount < Int.max - 2 * page else { return nil }
         mapped = max(byteCount, 1) + page
-        guard let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), address != MAP_FAILED
+        guard let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+            address != MAP_FAILED
         else { return nil }
         start = address
         // Huge pages need their own alignment.

@@ -54,7 +54,8 @@ public final class StepTables {
     /// - Parameters:
     ///   - tileTokens: most tokens of a tile, by tiling.
     /// - Throws: `MemoryError`.
-    public init(memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int]) throws(MemoryError) {
+    public init(memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int]) throws(MemoryError)
+    {
         var buffers: [Buffer] = []
         func make<Element>(_ count: Int, _ type: Element.Type) throws(MemoryError) -> UnsafeMutablePointer<Element> {
             let (bytes, overflow) = max(1, count).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
@@ -115,7 +116,8 @@ public final class StepTables {
 
     /// What is added from now on belongs to another micro-batch.
     public func beginPart() {
-        parts.append(MicroBatch(index: parts.count, firstToken: tokenBase + tokenCount, tokenCount: 0, firstRow: rowBase + rowCount, rowCount: 0))
+        parts.append(
+            MicroBatch(index: parts.count, firstToken: tokenBase + tokenCount, tokenCount: 0, firstRow: rowBase + rowCount, rowCount: 0))
         for tiling in tileCounts.indices { firstTiles.append(tileCounts[tiling]) }
     }
 

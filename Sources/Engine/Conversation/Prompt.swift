@@ -1,7 +1,8 @@
 /// What a model is to go on from: token ids, or text whose ids are found while the model is being loaded.
 public final class Prompt: Sendable {
     /// At least as many as its tokens are: so much is known of a text before the tokenizer is there, since no token has less than a byte
-    /// but the few that a tokenizer puts around a text. (Where a normaliser lengthens a text beyond it, the engine refuses what has no room.)
+    /// but the few that a tokenizer puts around a text. (Where a normaliser lengthens a text beyond it, the engine refuses what has no
+    /// room.)
     public let tokenBound: Int
     /// Where the prompt is text, whether the reply goes on within it.
     public let isCompletion: Bool

@@ -1,4 +1,5 @@
-/// Watches streamed text for stop strings and holds back what might be the beginning of one, so that no part of a stop string is ever shown.
+/// Watches streamed text for stop strings and holds back what might be the beginning of one, so that no part of a stop string is ever
+/// shown.
 struct StopMatcher {
     private let stops: [[UInt8]]
     private let longest: Int

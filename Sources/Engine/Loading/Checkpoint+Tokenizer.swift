@@ -32,7 +32,9 @@ extension Checkpoint {
         }
     }
 
-    private static func file(_ name: String, beside files: HuggingFaceFiles) -> MappedFile? { try? MappedFile(path: files.directory + "/" + name) }
+    private static func file(_ name: String, beside files: HuggingFaceFiles) -> MappedFile? {
+        try? MappedFile(path: files.directory + "/" + name)
+    }
 
     private static func json(_ file: MappedFile) throws -> JSON {
         do {

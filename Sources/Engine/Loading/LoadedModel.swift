@@ -59,7 +59,8 @@ public final class LoadedModel: Sendable {
         let schedule = plan.replicas[0].schedule, formats = Set(plan.replicas[0].stages.flatMap(\.keyValue).map(\.format.rawValue)).sorted()
         let tokens =
             options.plan != nil
-            ? "\(schedule.blockCount * schedule.blockTokens)" : "\(options.contextLength)\(options.sequences > 1 ? " x \(options.sequences)" : "")"
+            ? "\(schedule.blockCount * schedule.blockTokens)"
+            : "\(options.contextLength)\(options.sequences > 1 ? " x \(options.sequences)" : "")"
         return "\(tokens) tokens \(formats.joined(separator: "+"))"
     }
 

@@ -3,7 +3,8 @@ import Models
 public import Plans
 
 extension Model {
-    /// The plan that these options run: the one that was given, in this machine's numbers, or one with everything resident on the processor.
+    /// The plan that these options run: the one that was given, in this machine's numbers, or one with everything resident on the
+    /// processor.
     ///
     /// - Throws: `LoadError.plan` for a plan that was made for another checkpoint or other hardware, or that does not fit.
     public func plan(_ options: LoadOptions) throws -> Plan {

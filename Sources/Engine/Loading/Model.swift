@@ -50,7 +50,8 @@ public final class Model: Sendable {
             throw LoadError.invalidOption("\(options.threads) threads were asked for; from 1 to 1024 are possible")
         }
         guard (1...contextLength).contains(options.contextLength) else {
-            throw LoadError.invalidOption("a context of \(options.contextLength) tokens was asked for; the model allows from 1 to \(contextLength)")
+            throw LoadError.invalidOption(
+                "a context of \(options.contextLength) tokens was asked for; the model allows from 1 to \(contextLength)")
         }
         guard (1...4096).contains(options.sequences) else {
             throw LoadError.invalidOption("\(options.sequences) sequences were asked for; from 1 to 4096 are possible")
@@ -59,10 +60,12 @@ public final class Model: Sendable {
         if options.plan != nil { return }
         guard let available = ProcessMemory.available else { return }
         let tokens = options.contextLength.multipliedReportingOverflow(by: options.sequences)
-        let keyValue = tokens.overflow ? .max : Executor.keyValueBytes(model: spec, format: options.keyValueFormat, tokens: tokens.partialValue)
+        let keyValue =
+            tokens.overflow ? .max : Executor.keyValueBytes(model: spec, format: options.keyValueFormat, tokens: tokens.partialValue)
         guard !tokens.overflow, packedBytes.addingReportingOverflow(keyValue).overflow == false, packedBytes + keyValue <= available else {
             throw LoadError.doesNotFit(
-                weights: packedBytes, keyValue: keyValue, contextLength: options.contextLength, sequences: options.sequences, available: available)
+                weights: packedBytes, keyValue: keyValue, contextLength: options.contextLength, sequences: options.sequences,
+                available: available)
         }
     }
 

@@ -21,7 +21,9 @@ public final class PerplexityMeter {
 
     /// Scores `window[first...]`, each token given all tokens of the window before it. `progress` gets the part of the window that is done.
     public func score(_ window: [Int32], from first: Int = 1, progress: (Double) -> Void = { _ in }) throws {
-        guard window.count > first, first >= 1 else { throw GenerationError.invalidParameter("at least two tokens are needed for a perplexity") }
+        guard window.count > first, first >= 1 else {
+            throw GenerationError.invalidParameter("at least two tokens are needed for a perplexity")
+        }
         try executor.check(window)
         // The last token is only judged, never run.
         var scheduler = Scheduler(schedule: executor.schedule.limited(sequences: 1, sharesPrefixes: false))

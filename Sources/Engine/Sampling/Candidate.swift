@@ -29,8 +29,8 @@ struct CandidateBuffer: ~Copyable {
         count += 1
     }
 
-    /// Collects the `limit` first of all logits, in no order. Work in proportion to the vocabulary: what cannot be among them is passed by in
-    /// groups of eight.
+    /// Collects the `limit` first of all logits, in no order. Work in proportion to the vocabulary: what cannot be among them is passed by
+    /// in groups of eight.
     mutating func collectTop(_ limit: Int, of logits: UnsafeBufferPointer<Float>) {
         count = 0
         guard let base = logits.baseAddress, limit > 0 else { return }

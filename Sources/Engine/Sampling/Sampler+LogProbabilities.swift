@@ -1,4 +1,5 @@
-/// A token and the natural logarithm of its probability under the model: log-softmax of the raw logits, before bias, penalties and temperature.
+/// A token and the natural logarithm of its probability under the model: log-softmax of the raw logits, before bias, penalties and
+/// temperature.
 public struct TokenLogProbability: Sendable, Equatable {
     public var token: Int32
     public var logProbability: Double

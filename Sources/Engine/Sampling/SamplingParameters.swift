@@ -24,7 +24,8 @@ public struct SamplingParameters: Sendable, Equatable {
     public var seed: UInt64?
 
     public init(
-        temperature: Double = 0, topK: Int = 0, topP: Double = 1, minP: Double = 0, repetitionPenalty: Double = 1, frequencyPenalty: Double = 0,
+        temperature: Double = 0, topK: Int = 0, topP: Double = 1, minP: Double = 0, repetitionPenalty: Double = 1,
+        frequencyPenalty: Double = 0,
         presencePenalty: Double = 0, logitBias: [Int32: Float] = [:], seed: UInt64? = nil
     ) {
         self.temperature = temperature
@@ -51,7 +52,9 @@ public struct SamplingParameters: Sendable, Equatable {
         guard topK >= 0 else { throw .invalidParameter("top-k is \(topK); it must be 0 (all tokens) or more") }
         try check("top-p", topP, 0...1)
         try check("min-p", minP, 0...1)
-        guard repetitionPenalty > 0 else { throw .invalidParameter("repetition penalty is \(repetitionPenalty); it must be above 0 (1: off)") }
+        guard repetitionPenalty > 0 else {
+            throw .invalidParameter("repetition penalty is \(repetitionPenalty); it must be above 0 (1: off)")
+        }
         try check("repetition penalty", repetitionPenalty, 0...1000)
         try check("frequency penalty", frequencyPenalty, -1000...1000)
         try check("presence penalty", presencePenalty, -1000...1000)
@@ -59,7 +62,9 @@ public struct SamplingParameters: Sendable, Equatable {
             guard token >= 0, Int(token) < vocabularySize else {
                 throw .invalidParameter("logit bias names token \(token); the vocabulary has tokens 0 to \(vocabularySize - 1)")
             }
-            guard !bias.isNaN, bias < .infinity else { throw .invalidParameter("logit bias of token \(token) is \(bias); it must be a number") }
+            guard !bias.isNaN, bias < .infinity else {
+                throw .invalidParameter("logit bias of token \(token) is \(bias); it must be a number")
+            }
         }
     }
 

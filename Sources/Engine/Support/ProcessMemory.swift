@@ -12,7 +12,9 @@ public enum ProcessMemory {
 
     private static var controlGroupRoom: Int? {
         // Version 2 of control groups: one line "0::/path".
-        guard let line = SystemFile.text("/proc/self/cgroup")?.split(separator: "\n").first(where: { $0.hasPrefix("0::") }) else { return nil }
+        guard let line = SystemFile.text("/proc/self/cgroup")?.split(separator: "\n").first(where: { $0.hasPrefix("0::") }) else {
+            return nil
+        }
         var path = String(line.dropFirst(3))
         var room: Int?
         while true {

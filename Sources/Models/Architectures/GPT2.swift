@@ -19,7 +19,9 @@ struct GPT2 {
         try GPT2(keys, tensors).describe(.gguf, tensors)
     }
 
-    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError) -> ModelSpec {
+    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError)
+        -> ModelSpec
+    {
         let prefix = tensors.has("transformer.wte.weight") ? "transformer." : ""
         return try GPT2(config, architecture).describe(.huggingFace(prefix: prefix), tensors)
     }
@@ -56,7 +58,9 @@ struct GPT2 {
         isOutputTied = try config.bool("tie_word_embeddings", default: true)
         isScaledByHead = try config.bool("scale_attn_weights", default: true)
         isScaledByLayer = try config.bool("scale_attn_by_inverse_layer_idx", default: false)
-        guard hiddenSize % headCount == 0 else { throw config.error(.malformed, "n_embd", "\(hiddenSize) is not a multiple of \(headCount) heads") }
+        guard hiddenSize % headCount == 0 else {
+            throw config.error(.malformed, "n_embd", "\(hiddenSize) is not a multiple of \(headCount) heads")
+        }
     }
 
     private func describe(_ names: Names, _ tensors: TensorFinder) throws(CheckpointError) -> ModelSpec {
@@ -76,7 +80,9 @@ struct GPT2 {
 
     private func layer(_ index: Int, _ names: Names, _ tensors: TensorFinder) throws(CheckpointError) -> LayerSpec {
         let prefix = names.layers + "\(index)."
-        func linear(_ name: String, outputs: Int, inputs: Int, of total: Int? = nil, from row: Int = 0) throws(CheckpointError) -> LinearSpec {
+        func linear(_ name: String, outputs: Int, inputs: Int, of total: Int? = nil, from row: Int = 0) throws(CheckpointError)
+            -> LinearSpec
+        {
             try tensors.fusedLinear(
                 prefix + name, rows: row..<row + outputs, of: total ?? outputs, inputs: inputs, transposed: names.isTransposed)
         }
@@ -107,13 +113,15 @@ struct GPT2 {
 
         static let gguf = Names(
             embedding: "token_embd", positions: "position_embd", finalNorm: "output_norm", output: "output", layers: "blk.",
-            attentionNorm: "attn_norm", queryKeyValue: "attn_qkv", attentionOutput: "attn_output", feedForwardNorm: "ffn_norm", up: "ffn_up",
+            attentionNorm: "attn_norm", queryKeyValue: "attn_qkv", attentionOutput: "attn_output", feedForwardNorm: "ffn_norm",
+            up: "ffn_up",
             down: "ffn_down", isTransposed: false)
 
         static func huggingFace(prefix: String) -> Names {
             Names(
                 embedding: prefix + "wte", positions: prefix + "wpe", finalNorm: prefix + "ln_f", output: "lm_head", layers: prefix + "h.",
-                attentionNorm: "ln_1", queryKeyValue: "attn.c_attn", attentionOutput: "attn.c_proj", feedForwardNorm: "ln_2", up: "mlp.c_fc",
+                attentionNorm: "ln_1", queryKeyValue: "attn.c_attn", attentionOutput: "attn.c_proj", feedForwardNorm: "ln_2",
+                up: "mlp.c_fc",
                 down: "mlp.c_proj", isTransposed: true)
         }
     }

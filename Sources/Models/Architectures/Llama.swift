@@ -15,7 +15,9 @@ enum Llama {
         return try model.describe(.gguf, tensors)
     }
 
-    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError) -> ModelSpec {
+    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError)
+        -> ModelSpec
+    {
         var model = try LlamaFamily(config, tensors, architecture: architecture, defaults: .init(keyValueHeads: nil, contextLength: 2048))
         let attentionBias = TensorFinder.Bias(try config.bool("attention_bias", default: false))
         model.queryKeyValueBias = attentionBias

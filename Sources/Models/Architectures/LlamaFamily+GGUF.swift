@@ -34,7 +34,8 @@ extension LlamaFamily {
         isOutputTied = !tensors.has("output.weight")
         // As many windows as there are layers, but not more than there can be: the count is not checked against the tensors yet.
         guard layerCount <= tensors.checkpoint.tensors.count else {
-            throw keys.error(.malformed, "block_count", "\(layerCount) layers, but the file has only \(tensors.checkpoint.tensors.count) tensors")
+            throw keys.error(
+                .malformed, "block_count", "\(layerCount) layers, but the file has only \(tensors.checkpoint.tensors.count) tensors")
         }
         slidingWindows = Array(repeating: nil, count: layerCount)
     }

@@ -40,12 +40,14 @@ extension LlamaFamily {
         isOutputTied = try config.bool("tie_word_embeddings", default: false)
         guard layerCount <= tensors.checkpoint.tensors.count else {
             throw config.error(
-                .malformed, "num_hidden_layers", "\(layerCount) layers, but the checkpoint has only \(tensors.checkpoint.tensors.count) tensors")
+                .malformed, "num_hidden_layers",
+                "\(layerCount) layers, but the checkpoint has only \(tensors.checkpoint.tensors.count) tensors")
         }
         slidingWindows = Array(repeating: nil, count: layerCount)
     }
 
-    /// Sliding windows as Qwen's configurations give them: off unless `use_sliding_window`, then by `layer_types` or from `max_window_layers` on.
+    /// Sliding windows as Qwen's configurations give them: off unless `use_sliding_window`, then by `layer_types` or from
+    /// `max_window_layers` on.
     mutating func readSlidingWindows(_ config: HuggingFaceConfiguration) throws(CheckpointError) {
         let isUsed = try config.bool("use_sliding_window", default: false)
         // Absent means the class's default, null means none.

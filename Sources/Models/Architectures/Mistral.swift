@@ -3,7 +3,9 @@ import JSON
 
 /// Mistral (dense): Llama whose attention looks back over a window, in files that say so. Its GGUF files are `llama`.
 enum Mistral {
-    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError) -> ModelSpec {
+    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError)
+        -> ModelSpec
+    {
         var model = try LlamaFamily(config, tensors, architecture: architecture, defaults: .init(keyValueHeads: 8, contextLength: 131_072))
         // Absent means the first release's window, null means none.
         let isAbsent = config.json["sliding_window"] == nil

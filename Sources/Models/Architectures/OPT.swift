@@ -1,12 +1,15 @@
 import Checkpoints
 
-/// OPT (arXiv 2205.01068): learned positions, LayerNorm, ReLU, biases. The 350M model normalises after each sum and embeds in fewer dimensions.
+/// OPT (arXiv 2205.01068): learned positions, LayerNorm, ReLU, biases. The 350M model normalises after each sum and embeds in fewer
+/// dimensions.
 enum OPT {
     /// Rows of the position table before that of position 0.
     private static let positionOffset = 2
     private static let epsilon = 1e-5
 
-    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError) -> ModelSpec {
+    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError)
+        -> ModelSpec
+    {
         try config.refuseUnsupportedOptions()
         guard try config.bool("layer_norm_elementwise_affine", default: true) else {
             throw config.error(.unsupported, "layer_norm_elementwise_affine", "false is not supported")
@@ -64,7 +67,8 @@ enum OPT {
         let headSize = size / shape.headCount
         return LayerSpec(
             attention: AttentionSpec(
-                headCount: shape.headCount, keyValueHeadCount: shape.headCount, headSize: headSize, scale: 1 / Double(headSize).squareRoot(),
+                headCount: shape.headCount, keyValueHeadCount: shape.headCount, headSize: headSize,
+                scale: 1 / Double(headSize).squareRoot(),
                 query: try linear("self_attn.q_proj", size, size), key: try linear("self_attn.k_proj", size, size),
                 value: try linear("self_attn.v_proj", size, size), output: try linear("self_attn.out_proj", size, size)),
             feedForward: FeedForwardSpec(

@@ -8,7 +8,9 @@ enum Qwen3 {
         return try model.describe(.gguf, tensors)
     }
 
-    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError) -> ModelSpec {
+    static func describe(_ config: HuggingFaceConfiguration, _ tensors: TensorFinder, _ architecture: String) throws(CheckpointError)
+        -> ModelSpec
+    {
         var model = try LlamaFamily(
             config, tensors, architecture: architecture, defaults: .init(keyValueHeads: 32, contextLength: 32_768, headSize: 128))
         model.hasHeadNorms = true

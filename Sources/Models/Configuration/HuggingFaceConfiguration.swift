@@ -19,7 +19,9 @@ struct HuggingFaceConfiguration {
 
     func optionalSize(_ key: String) throws(CheckpointError) -> Int? {
         guard let value = self[key] else { return nil }
-        guard let size = value.int, (1...Int(Int32.max)).contains(size) else { throw error(.malformed, key, "\(Self.show(value)) is not a size") }
+        guard let size = value.int, (1...Int(Int32.max)).contains(size) else {
+            throw error(.malformed, key, "\(Self.show(value)) is not a size")
+        }
         return size
     }
 
@@ -51,7 +53,8 @@ struct HuggingFaceConfiguration {
 
     /// Refuses options that would change the results and that Motley does not compute.
     func refuseUnsupportedOptions() throws(CheckpointError) {
-        for key in ["quantization_config", "compression_config", "attn_logit_softcapping", "final_logit_softcapping"] where self[key] != nil {
+        for key in ["quantization_config", "compression_config", "attn_logit_softcapping", "final_logit_softcapping"] where self[key] != nil
+        {
             throw error(.unsupported, key, "this option is not supported")
         }
         for key in ["num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_nextn_predict_layers"] {
@@ -65,7 +68,9 @@ struct HuggingFaceConfiguration {
         ] {
             if let value = self[key], value.double != 1 { throw error(.unsupported, key, "\(Self.show(value)) is not supported") }
         }
-        for key in ["is_encoder_decoder", "add_cross_attention", "use_bidirectional_attention", "parallel_attn", "alibi", "rope_interleaved"] {
+        for key in [
+            "is_encoder_decoder", "add_cross_attention", "use_bidirectional_attention", "parallel_attn", "alibi", "rope_interleaved",
+        ] {
             if let value = self[key], value.bool != false { throw error(.unsupported, key, "\(Self.show(value)) is not supported") }
         }
     }

@@ -30,7 +30,8 @@ extension RotarySpec {
             if let factor = try keys.optionalPositive("rope.scaling.factor") { return .linear(factor: factor) }
             if let factor = try keys.optionalPositive("rope.scale_linear") { return .linear(factor: factor) }
             return .none
-        default: throw keys.error(.unsupported, "rope.scaling.type", "\(CheckpointError.quote(type)) is not supported; 'linear' and 'none' are")
+        default:
+            throw keys.error(.unsupported, "rope.scaling.type", "\(CheckpointError.quote(type)) is not supported; 'linear' and 'none' are")
         }
     }
 }

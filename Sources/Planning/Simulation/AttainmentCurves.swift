@@ -32,7 +32,9 @@ public struct AttainmentCurves: Sendable {
     /// - Parameters:
     ///   - rates: requests per second; empty: around what the plan can serve.
     ///   - scales: of the service level; empty: around the objective's.
-    public init(_ scenario: Scenario, problem: Problem, plan: Evaluation, options: SimulationOptions, rates: [Double] = [], scales: [Double] = [])
+    public init(
+        _ scenario: Scenario, problem: Problem, plan: Evaluation, options: SimulationOptions, rates: [Double] = [], scales: [Double] = []
+    )
         throws
     {
         var rates = rates
@@ -122,12 +124,17 @@ public struct AttainmentCurves: Sendable {
             rows.append(
                 [Self.short(point.rate)] + point.attainment.map { Text.fixed($0 * 100, 1) + " %" }
                     + [Text.digits(point.throughput)]
-                    + [point.firstToken.p50, point.firstToken.p99, point.perToken.p50, point.perToken.p99].map { $0 > 0 ? Text.seconds($0) : "-" })
+                    + [point.firstToken.p50, point.firstToken.p99, point.perToken.p50, point.perToken.p99].map {
+                        $0 > 0 ? Text.seconds($0) : "-"
+                    })
         }
         var text =
-            "share of requests in time by rate and scale of the service level (x \(Self.short(limits.scale)): \(limits.text))\n\n" + Text.table(rows)
+            "share of requests in time by rate and scale of the service level (x \(Self.short(limits.scale)): \(limits.text))\n\n"
+            + Text.table(rows)
             + "\n"
-        let reached = [0.99, 0.9].compactMap { share in rate(attaining: share).map { "\(Text.percent(share)) up to \(Text.digits($0)) requests/s" } }
+        let reached = [0.99, 0.9].compactMap { share in
+            rate(attaining: share).map { "\(Text.percent(share)) up to \(Text.digits($0)) requests/s" }
+        }
         if !reached.isEmpty { text += "\n  in time at x \(Self.short(limits.scale)): " + reached.joined(separator: ", ") + "\n" }
         return text
     }

@@ -54,7 +54,10 @@ public struct CurveChart {
         lines(
             right, legend: "requests/s",
             chosen.map { index in
-                (AttainmentCurves.short(curves.points[index].rate), false, zip(curves.fineScales, curves.points[index].fine).map { ($0, $1) })
+                (
+                    AttainmentCurves.short(curves.points[index].rate), false,
+                    zip(curves.fineScales, curves.points[index].fine).map { ($0, $1) }
+                )
             },
             into: &body)
         return """
@@ -86,8 +89,9 @@ public struct CurveChart {
         body += text(panel.x + panel.wide / 2, panel.top + panel.tall + 42, label, size: 12, colour: "#333333", anchor: "middle")
     }
 
-    private func lines(_ panel: Panel, legend: String, _ series: [(name: String, isAsked: Bool, points: [(Double, Double)])], into body: inout String)
-    {
+    private func lines(
+        _ panel: Panel, legend: String, _ series: [(name: String, isAsked: Bool, points: [(Double, Double)])], into body: inout String
+    ) {
         let x = panel.x + panel.wide + 18
         body += text(x, panel.top + 6, legend, size: 12, colour: "#555555")
         for (number, entry) in series.enumerated() {
@@ -96,7 +100,8 @@ public struct CurveChart {
             body +=
                 "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"\(entry.isAsked ? "3.2" : "1.8")\" stroke-linejoin=\"round\"/>\n"
             for point in entry.points where entry.points.count <= 24 {
-                body += "<circle cx=\"\(f(panel.place(point.0)))\" cy=\"\(f(panel.place(share: point.1)))\" r=\"2.4\" fill=\"\(colour)\"/>\n"
+                body +=
+                    "<circle cx=\"\(f(panel.place(point.0)))\" cy=\"\(f(panel.place(share: point.1)))\" r=\"2.4\" fill=\"\(colour)\"/>\n"
             }
             let y = panel.top + 26 + 19 * Double(number)
             body += line(x, y - 4, x + 18, y - 4, colour: colour, width: entry.isAsked ? 3.2 : 1.8)

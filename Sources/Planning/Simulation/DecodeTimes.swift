@@ -1,9 +1,11 @@
 import Models
 
-/// Seconds of one stage's decode steps, remembered: every sequence brings one token, so that for a number of sequences only the positions they attend to change from step to step.
+/// Seconds of one stage's decode steps, remembered: every sequence brings one token, so that for a number of sequences only the positions
+/// they attend to change from step to step.
 ///
-/// A step's time is convex in these (sums and maxima of what is linear), and a convex course whose middle lies on the chord of two points is straight between them: there it is read from the line,
-/// else evaluated. Sliding windows, and layers that differ and are streamed through a window, bend the other way; stages that have them are not remembered.
+/// A step's time is convex in these (sums and maxima of what is linear), and a convex course whose middle lies on the chord of two points
+/// is straight between them: there it is read from the line, else evaluated. Sliding windows, and layers that differ and are streamed
+/// through a window, bend the other way; stages that have them are not remembered.
 struct DecodeTimes {
     /// The course between two numbers of cached positions.
     struct Line {

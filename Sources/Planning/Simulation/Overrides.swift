@@ -1,6 +1,6 @@
 extension Workload {
-    /// The same lengths at another rate: Poisson arrivals, or a trace's with the time between them stretched or shrunk. A trace that comes all at once is
-    /// drawn from instead.
+    /// The same lengths at another rate: Poisson arrivals, or a trace's with the time between them stretched or shrunk. A trace that comes
+    /// all at once is drawn from instead.
     public func arriving(rate: Double) -> Workload {
         var result = self
         guard case .trace(let requests) = demand else {
@@ -14,13 +14,16 @@ extension Workload {
         }
         let factor = Double(requests.count - 1) / (last - first) / rate
         result.demand = .trace(
-            requests.map { Request(arrival: first + ($0.arrival - first) * factor, promptTokens: $0.promptTokens, outputTokens: $0.outputTokens) })
+            requests.map {
+                Request(arrival: first + ($0.arrival - first) * factor, promptTokens: $0.promptTokens, outputTokens: $0.outputTokens)
+            })
         return result
     }
 }
 
 extension Objective {
-    /// A service level made looser or stricter: the scale of a scaled one is replaced, deadlines and limits are multiplied. Other objectives stay.
+    /// A service level made looser or stricter: the scale of a scaled one is replaced, deadlines and limits are multiplied. Other
+    /// objectives stay.
     public func scaled(by factor: Double) -> Objective {
         guard case .slo(let level) = self else { return self }
         switch level {

@@ -1,7 +1,8 @@
 import Models
 import Plans
 
-/// Seconds until a replica of a new plan has its weights: what a memory does not hold already comes from its machine's disk, or over the network, and on over the device's link.
+/// Seconds until a replica of a new plan has its weights: what a memory does not hold already comes from its machine's disk, or over the
+/// network, and on over the device's link.
 struct Recovery {
     let hardware: Hardware
     let shape: ModelShape
@@ -21,7 +22,9 @@ struct Recovery {
         self.shape = shape
         for stage in plan.replicas.flatMap(\.stages) {
             for placement in stage.placements {
-                for shard in placement.shards { held[Key(module: placement.module, memory: shard.home.rawValue), default: []].append(shard.range) }
+                for shard in placement.shards {
+                    held[Key(module: placement.module, memory: shard.home.rawValue), default: []].append(shard.range)
+                }
             }
         }
     }
@@ -37,7 +40,9 @@ struct Recovery {
                     guard hardware.memories.indices.contains(home) else { continue }
                     var missing = shard.range.count
                     for range in held[Key(module: placement.module, memory: home)] ?? [] { missing -= range.clamped(to: shard.range).count }
-                    guard missing > 0, hardware.memories[home].kind != .disk || hardware.disks[stage.machine.rawValue] == nil else { continue }
+                    guard missing > 0, hardware.memories[home].kind != .disk || hardware.disks[stage.machine.rawValue] == nil else {
+                        continue
+                    }
                     let bytes = shape.bytes(of: module, units: missing, format: shard.format)
                     byMachine[stage.machine.rawValue, default: 0] += bytes
                     byMemory[home, default: 0] += bytes
@@ -47,7 +52,9 @@ struct Recovery {
         var longest = 0.0
         for (machine, bytes) in byMachine { longest = max(longest, bytes / sourceBytesPerSecond(machine)) }
         for (memory, bytes) in byMemory {
-            guard let device = hardware.devices.first(where: { !$0.isCPU && $0.memory == memory }), let link = device.profile.link else { continue }
+            guard let device = hardware.devices.first(where: { !$0.isCPU && $0.memory == memory }), let link = device.profile.link else {
+                continue
+            }
             longest = max(longest, link.latency + bytes / link.toDevice)
         }
         return longest

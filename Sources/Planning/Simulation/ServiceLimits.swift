@@ -20,7 +20,8 @@ public struct ServiceLimits: Sendable, Equatable {
         max(finished / total, firstToken / first, (finished - firstToken) / Double(max(1, output - 1)) / each)
     }
 
-    /// What the objective asks for; without a service level, five times what a lone request of mean lengths takes on the plan's fastest replica.
+    /// What the objective asks for; without a service level, five times what a lone request of mean lengths takes on the plan's fastest
+    /// replica.
     init(_ problem: Problem, plan models: [ReplicaModel]) {
         self.init()
         let workload = problem.workload

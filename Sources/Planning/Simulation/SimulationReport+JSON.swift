@@ -7,7 +7,8 @@ extension SimulationReport {
 
     private var fields: [JSONObject.Element] {
         [
-            ("completed", .integer(completed)), ("throughput_tokens_per_second", .number(throughput)), ("slo_attainment", .number(attainment)),
+            ("completed", .integer(completed)), ("throughput_tokens_per_second", .number(throughput)),
+            ("slo_attainment", .number(attainment)),
             ("ttft_seconds", ["p50": .number(firstToken(percentile: 0.5)), "p99": .number(firstToken(percentile: 0.99))]),
             ("tpot_seconds", ["p50": .number(perToken(percentile: 0.5)), "p99": .number(perToken(percentile: 0.99))]),
             ("utilisation", .object(JSONObject(utilisation.map { ($0.device, .number($0.share)) }))),
@@ -23,7 +24,8 @@ extension SimulationReport {
 
     /// The same with everything else the simulation knows.
     public var detailedJSON: JSON {
-        let first = Self.sorted(firstToken.indices.filter { total[$0].isFinite }.map { firstToken[$0] }), all = Self.sorted(total.filter(\.isFinite))
+        let first = Self.sorted(firstToken.indices.filter { total[$0].isFinite }.map { firstToken[$0] }),
+            all = Self.sorted(total.filter(\.isFinite))
         let more: [JSONObject.Element] = [
             ("failed", .integer(failed)), ("duration_seconds", .number(duration)), ("produced_tokens", .integer(producedTokens)),
             ("events", .integer(events)),

@@ -1,8 +1,8 @@
 import JSON
 
 extension SimulationTrace {
-    /// The trace event format that chrome://tracing and ui.perfetto.dev read: a process per replica, a thread per stage, a complete event per step, counters for
-    /// waiting and running requests and KV blocks. Times in microseconds.
+    /// The trace event format that chrome://tracing and ui.perfetto.dev read: a process per replica, a thread per stage, a complete event
+    /// per step, counters for waiting and running requests and KV blocks. Times in microseconds.
     public var chromeJSON: String {
         var lines: [String] = []
         lines.reserveCapacity(spans.count + samples.count + 64)

@@ -1,7 +1,8 @@
 import Plans
 
 extension Simulator {
-    /// What a new plan's score may lose for leaving running replicas alone: weights that need not be loaded and requests that need not begin again are worth that much.
+    /// What a new plan's score may lose for leaving running replicas alone: weights that need not be loaded and requests that need not
+    /// begin again are worth that much.
     static let undisturbedAllowance = 0.05
 
     /// Devices are gone: replicas with them end, a plan for what is left takes over, and requests begin again from their tokens.

@@ -1,7 +1,8 @@
 import Plans
 import Scheduling
 
-/// Plays requests against a plan under a simulated clock: the engine's scheduler on every replica, step times from the cost model, devices that fail. docs/simulation.md.
+/// Plays requests against a plan under a simulated clock: the engine's scheduler on every replica, step times from the cost model, devices
+/// that fail. docs/simulation.md.
 ///
 /// Deterministic: events at the same moment happen in the order they were scheduled, and nothing asks a real clock.
 public struct Simulator {
@@ -20,7 +21,8 @@ public struct Simulator {
     var eventCount = 0
     var lastToken = 0.0
     var reports: [FailureReport] = []
-    /// Replicas that may be able to start a step: looked at when everything of this moment has happened, so that requests that come at once are one step.
+    /// Replicas that may be able to start a step: looked at when everything of this moment has happened, so that requests that come at once
+    /// are one step.
     private var stirred: [Int] = []
     private var isStirred: [Bool] = []
     /// Labels of what failed so far.
@@ -67,7 +69,8 @@ public struct Simulator {
     }
 
     public mutating func run() -> SimulationReport {
-        let failures = options.failures.enumerated().sorted { ($0.element.seconds, $0.offset) < ($1.element.seconds, $1.offset) }.map(\.element)
+        let failures = options.failures.enumerated().sorted { ($0.element.seconds, $0.offset) < ($1.element.seconds, $1.offset) }.map(
+            \.element)
         var nextArrival = 0, nextFailure = 0
         var now = 0.0
         while table.completedCount + table.failedCount < table.requests.count {
@@ -196,7 +199,8 @@ public struct Simulator {
             requests: table.requests,
             firstToken: table.requests.indices.map { table.firstToken[$0] - table.requests[$0].arrival },
             total: table.requests.indices.map { table.lastToken[$0] - table.requests[$0].arrival },
-            limits: limits, duration: duration, producedTokens: table.producedTokens, completed: table.completedCount, failed: table.failedCount,
+            limits: limits, duration: duration, producedTokens: table.producedTokens, completed: table.completedCount,
+            failed: table.failedCount,
             events: eventCount, utilisation: utilisation, replicas: uses, meanQueue: duration > 0 ? queue.integral / duration : 0,
             peakQueue: queue.peak,
             queueSpan: queue.span, queueMeans: queue.means, queuePeaks: queue.peaks, failures: reports, trace: trace)

@@ -1,4 +1,5 @@
-/// A quantity over time in at most `limit` equal spans: its time-weighted mean and its peak in each. Spans double in length when there are too many.
+/// A quantity over time in at most `limit` equal spans: its time-weighted mean and its peak in each. Spans double in length when there are
+/// too many.
 struct TimeSeries: Sendable {
     private(set) var span: Double
     private(set) var sums: [Double] = []

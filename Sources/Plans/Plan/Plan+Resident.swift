@@ -13,7 +13,8 @@ extension Plan {
     ///   - sliceTokens: of one prompt in one step at most; nil: a whole step.
     ///   - sharesPrefixes: whether prompts that begin alike share KV blocks.
     public static func resident(
-        model: ModelSpec, fingerprint: String = "", threads: Int, keyValueFormat: KeyValueFormat = .f16, keyValueTokens: Int, sequences: Int = 256,
+        model: ModelSpec, fingerprint: String = "", threads: Int, keyValueFormat: KeyValueFormat = .f16, keyValueTokens: Int,
+        sequences: Int = 256,
         stepTokens: Int = 512, stepLogits: Int = 256, stepsInFlight: Int = 1, sliceTokens: Int? = nil, sharesPrefixes: Bool = true
     ) -> Plan {
         let machine = MachineID(0), device = DeviceID(0), host = MemoryID(0)
@@ -36,7 +37,8 @@ extension Plan {
         }
         placements.append(whole(.output, model.vocabularySize))
         let stage = Stage(
-            machine: machine, layers: 0..<model.layers.count, hasEmbedding: true, hasOutput: true, placements: placements, keyValue: keyValue,
+            machine: machine, layers: 0..<model.layers.count, hasEmbedding: true, hasOutput: true, placements: placements,
+            keyValue: keyValue,
             hiddenStates: host)
         let blockTokens = ReplicaSchedule.keyValueBlockTokens, tokens = max(1, keyValueTokens)
         let schedule = ReplicaSchedule(

@@ -1,6 +1,6 @@
-/// Which of its layers a stage has both modules of. A boundary between two stages may lie between a layer's attention and its feed-forward: that
-/// layer is then in `layers` of both, its attention (with its keys and values) in the placements of the first and its feed-forward, with what its
-/// experts share, in those of the second. What crosses such a boundary are hidden states, as between layers.
+/// Which of its layers a stage has both modules of. A boundary between two stages may lie between a layer's attention and its feed-forward:
+/// that layer is then in `layers` of both, its attention (with its keys and values) in the placements of the first and its feed-forward,
+/// with what its experts share, in those of the second. What crosses such a boundary are hidden states, as between layers.
 extension Stage {
     /// false where the first layer's attention is in the stage before.
     public var startsWithAttention: Bool {

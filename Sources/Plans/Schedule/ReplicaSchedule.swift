@@ -1,8 +1,8 @@
 /// How a replica is driven: what its scheduler may put into a step, and how many blocks of keys and values there are. The planner makes it
 /// once; the engine and the simulator read it.
 ///
-/// Always holds: every count is at least 1 (a pool may be empty), `sequences` is no more than the steps of one round can decode, `stepPrompts` no
-/// more than `sequences`, and `sliceTables` ascend by prompt length.
+/// Always holds: every count is at least 1 (a pool may be empty), `sequences` is no more than the steps of one round can decode,
+/// `stepPrompts` no more than `sequences`, and `sliceTables` ascend by prompt length.
 public struct ReplicaSchedule: Sendable, Equatable {
     /// Tokens of a block of keys and values: what the kernels store.
     public static let keyValueBlockTokens = 64
@@ -23,16 +23,17 @@ public struct ReplicaSchedule: Sendable, Equatable {
     public let stepPrompts: Int
     /// Tokens of one prompt in one step at most; `stepTokens` where prompts are cut by the budget alone.
     public let sliceTokens: Int
-    /// Where prompts are cut, by prompt length ascending; lengths in between are cut in the same proportions, longer prompts by `sliceTokens`
-    /// alone.
+    /// Where prompts are cut, by prompt length ascending; lengths in between are cut in the same proportions, longer prompts by
+    /// `sliceTokens` alone.
     public let sliceTables: [SliceTable]
     /// Steps that may be started and not completed: 1 for one stage, at least the number of stages for a pipeline.
     public let stepsInFlight: Int
-    /// Into how many steps the decoding sequences are divided, so that each stage of a pipeline has some to work on; no more such steps are in
-    /// flight. 1: they all go together.
+    /// Into how many steps the decoding sequences are divided, so that each stage of a pipeline has some to work on; no more such steps are
+    /// in flight. 1: they all go together.
     public let decodeGroups: Int
-    /// Whether requests are let in a block at a time: once slots or room have run out, or one that runs has ended, nobody else enters before all
-    /// have ended (FlexGen's blocks). In a pipeline that streams weights a prompt among decoding steps holds up every stage behind it.
+    /// Whether requests are let in a block at a time: once slots or room have run out, or one that runs has ended, nobody else enters
+    /// before all have ended (FlexGen's blocks). In a pipeline that streams weights a prompt among decoding steps holds up every stage
+    /// behind it.
     public let admitsInBlocks: Bool
     /// Whether prompts that begin alike share KV blocks.
     public let sharesPrefixes: Bool
@@ -46,7 +47,8 @@ public struct ReplicaSchedule: Sendable, Equatable {
     ///   - sliceTokens: nil: as many as a step brings.
     ///   - decodeGroups: nil: one for each step in flight.
     public init(
-        blockTokens: Int = ReplicaSchedule.keyValueBlockTokens, pools: [Int], sequences: Int = 256, stepTokens: Int = 2048, stepLogits: Int = 256,
+        blockTokens: Int = ReplicaSchedule.keyValueBlockTokens, pools: [Int], sequences: Int = 256, stepTokens: Int = 2048,
+        stepLogits: Int = 256,
         stepPrompts: Int? = nil, sliceTokens: Int? = nil, sliceTables: [SliceTable] = [], stepsInFlight: Int = 1, decodeGroups: Int? = nil,
         admitsInBlocks: Bool = false, sharesPrefixes: Bool = true, block: BlockGeometry = .single
     ) {
@@ -92,8 +94,8 @@ public struct ReplicaSchedule: Sendable, Equatable {
         return pools.reduce(0) { $0 &+ $1 / each }
     }
 
-    /// The first position after `start` at which a prompt of so many tokens is cut: by its table and by `sliceTokens`; its end where neither says
-    /// otherwise.
+    /// The first position after `start` at which a prompt of so many tokens is cut: by its table and by `sliceTokens`; its end where
+    /// neither says otherwise.
     public func cut(after start: Int, ofPrompt count: Int) -> Int {
         let (end, overflow) = start.addingReportingOverflow(sliceTokens)
         return min(sliceTables.cut(after: start, ofPrompt: count), overflow ? count : end)
@@ -118,7 +120,8 @@ public struct ReplicaSchedule: Sendable, Equatable {
     ) -> ReplicaSchedule {
         ReplicaSchedule(
             blockTokens: blockTokens, pools: pools, sequences: min(self.sequences, sequences ?? .max),
-            stepTokens: min(self.stepTokens, stepTokens ?? .max), stepLogits: min(self.stepLogits, stepLogits ?? .max), stepPrompts: stepPrompts,
+            stepTokens: min(self.stepTokens, stepTokens ?? .max), stepLogits: min(self.stepLogits, stepLogits ?? .max),
+            stepPrompts: stepPrompts,
             sliceTokens: min(self.sliceTokens, sliceTokens ?? .max), sliceTables: sliceTables,
             stepsInFlight: min(self.stepsInFlight, stepsInFlight ?? .max), decodeGroups: decodeGroups, admitsInBlocks: admitsInBlocks,
             sharesPrefixes: self.sharesPrefixes && sharesPrefixes, block: block)
@@ -129,7 +132,8 @@ public struct ReplicaSchedule: Sendable, Equatable {
         ReplicaSchedule(
             blockTokens: blockTokens, pools: pools ?? self.pools, sequences: sequences, stepTokens: stepTokens, stepLogits: stepLogits,
             stepPrompts: stepPrompts,
-            sliceTokens: sliceTokens, sliceTables: sliceTables ?? self.sliceTables, stepsInFlight: stepsInFlight, decodeGroups: decodeGroups,
+            sliceTokens: sliceTokens, sliceTables: sliceTables ?? self.sliceTables, stepsInFlight: stepsInFlight,
+            decodeGroups: decodeGroups,
             admitsInBlocks: admitsInBlocks,
             sharesPrefixes: sharesPrefixes, block: block)
     }

@@ -50,6 +50,8 @@ struct StageStreams {
 
     /// The pieces of a shard of the output matrix; empty where it is resident.
     func outputParts(_ rows: Range<Int>) -> [LinearPart] {
-        pieces.filter(\.isForLogits).flatMap(\.parts).filter { rows.lowerBound <= $0.rows.lowerBound && $0.rows.upperBound <= rows.upperBound }
+        pieces.filter(\.isForLogits).flatMap(\.parts).filter {
+            rows.lowerBound <= $0.rows.lowerBound && $0.rows.upperBound <= rows.upperBound
+        }
     }
 }

@@ -60,7 +60,8 @@ struct StreamChunk {
                 let rows = reference.rowOffset + part.rows.lowerBound..<reference.rowOffset + part.rows.upperBound
                 result.append(
                     StreamChunk(
-                        file: entry.file, bytes: entry.bytes, format: format, rowBytes: rowBytes, isTransposed: true, storedRow: 0, rows: rows,
+                        file: entry.file, bytes: entry.bytes, format: format, rowBytes: rowBytes, isTransposed: true, storedRow: 0,
+                        rows: rows,
                         columns: part.columns, destination: offset))
                 continue
             }

@@ -9,9 +9,9 @@ import Models
 
 /// Reads the weights that a stage does not keep from the checkpoint, packs them on the way, and hands them over in program order.
 ///
-/// The window is a ring of slots; piece p of a step always comes into slot p modulo their number, so that programs know its address beforehand. A few
-/// threads each take the next chunk in program order, read it past the page cache and pack it. They run ahead of the program by as much as there
-/// are free slots, into the following step too, which begins with the same pieces.
+/// The window is a ring of slots; piece p of a step always comes into slot p modulo their number, so that programs know its address
+/// beforehand. A few threads each take the next chunk in program order, read it past the page cache and pack it. They run ahead of the
+/// program by as much as there are free slots, into the following step too, which begins with the same pieces.
 ///
 /// Invariant: a slot is written only between `release` of what was in it and `acquire` of what comes, and read only in between.
 final class WeightStreamer: @unchecked Sendable {
@@ -39,8 +39,8 @@ final class WeightStreamer: @unchecked Sendable {
     private var nextStep: UInt32 = 1
     private var nextPiece = 0
     private var nextChunk = 0
-    /// Steps whose needs are known, and the last ones among them that want logits. One that does cannot end before its pieces were read, so that as many
-    /// are remembered as may be in flight; steps that do not may be any number ahead of what is read.
+    /// Steps whose needs are known, and the last ones among them that want logits. One that does cannot end before its pieces were read, so
+    /// that as many are remembered as may be in flight; steps that do not may be any number ahead of what is read.
     private var knownSteps: UInt32 = 0
     private var wantingLogits: [UInt32]
     private var wantingCount = 0
@@ -140,7 +140,9 @@ final class WeightStreamer: @unchecked Sendable {
         let slot = piece % slots.count
         let start = Self.seconds()
         locked {
-            while failure == nil, !(state[slot].step == step && state[slot].piece == piece && state[slot].chunksLeft == 0 && state[slot].isInUse) {
+            while failure == nil,
+                !(state[slot].step == step && state[slot].piece == piece && state[slot].chunksLeft == 0 && state[slot].isInUse)
+            {
                 pthread_cond_wait(changed, mutex)
             }
             waited += Self.seconds() - start

@@ -113,7 +113,9 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
         let end = run(careful, carefulStarts[alternative], text, lower, position, upper, &state, careful: true, limit: .max)
         if end >= 0 {
             // What was visited on the way to a match did not fail; only positions from its end on are visited again.
-            for bit in (end - lower) * careful.count..<(end - lower + 1) * careful.count { state.failed[bit / 64] &= ~(1 << UInt64(bit % 64)) }
+            for bit in (end - lower) * careful.count..<(end - lower + 1) * careful.count {
+                state.failed[bit / 64] &= ~(1 << UInt64(bit % 64))
+            }
         }
         return end
     }
@@ -154,7 +156,9 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
             case .loopPossessive:
                 var count = 0
                 let first = position
-                if careful, instruction.b == .max, instruction.a <= 1, state.runs[counter].start <= position, position < state.runs[counter].end {
+                if careful, instruction.b == .max, instruction.a <= 1, state.runs[counter].start <= position,
+                    position < state.runs[counter].end
+                {
                     position = state.runs[counter].end
                     count = 1
                 } else {
@@ -172,7 +176,8 @@ final class Pattern: @unchecked Sendable {  // Immutable after init.
                 succeeds = count >= Int(instruction.a)
                 counter += 1
                 if succeeds && count > Int(instruction.a) {
-                    let lowest = instruction.a == 0 ? first : scan(tables[Int(instruction.set)], text, first, upper, Int(instruction.a)).position
+                    let lowest =
+                        instruction.a == 0 ? first : scan(tables[Int(instruction.set)], text, first, upper, Int(instruction.a)).position
                     state.stack.append(PatternState.Resumption(instruction: Int32(counter), lowest: lowest, position: position))
                 }
             case .split:

@@ -1,6 +1,6 @@
-/// Reads the regular-expression subset that tokenizers' splitting rules are written in, with the meaning Oniguruma gives it:
-/// alternation, groups (plain, non-capturing, named, `(?i:…)`), classes with nesting and `&&`, `\p{…}`, `\s \d \w \h`, greedy, lazy and (for a
-/// single class) possessive quantifiers, look-ahead and look-behind of bounded width, `^ $ \A \z \Z \b \B`.
+/// Reads the regular-expression subset that tokenizers' splitting rules are written in, with the meaning Oniguruma gives it: alternation,
+/// groups (plain, non-capturing, named, `(?i:…)`), classes with nesting and `&&`, `\p{…}`, `\s \d \w \h`, greedy, lazy and (for a single
+/// class) possessive quantifiers, look-ahead and look-behind of bounded width, `^ $ \A \z \Z \b \B`.
 ///
 /// Back-references, conditionals, recursion and atomic groups are refused.
 struct PatternParser {

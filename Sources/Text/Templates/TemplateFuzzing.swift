@@ -17,7 +17,10 @@ public enum TemplateFuzzing {
         "messages": [
             ["role": "system", "content": "You are kind. "],
             ["role": "user", "content": [["type": "text", "text": "Grüße 😀"], ["type": "image"]]],
-            ["role": "assistant", "content": nil, "tool_calls": [["id": "abcdef123", "function": ["name": "add", "arguments": ["a": 1.5]]]]],
+            [
+                "role": "assistant", "content": nil,
+                "tool_calls": [["id": "abcdef123", "function": ["name": "add", "arguments": ["a": 1.5]]]],
+            ],
             ["role": "tool", "content": "3", "tool_call_id": "abcdef123"],
             ["role": "assistant", "content": "<think>\nhm\n</think>\n\nIt is 3."],
         ],

@@ -1,7 +1,8 @@
 /// Sets of scalars by Unicode property, as patterns name them (`\p{Lu}`, `\s`, `\w`). Unpacked once, on first use.
 enum UnicodeProperties {
     private static let categoryNames = [
-        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So", "Zs",
+        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So",
+        "Zs",
         "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn",
     ]
 

@@ -14,7 +14,9 @@ final class ChatSession {
         // A vocabulary that cannot be read is refused before anything is loaded.
         if !settings.ignoresEndTokens { _ = try model.endTokens() }
         conversation = try Conversation(model: model, system: command.system, isRaw: command.raw, settings: settings)
-        guard model.text.hasTokenizer else { throw CommandError("the model brings no tokenizer to chat with; --prompt-tokens runs token ids") }
+        guard model.text.hasTokenizer else {
+            throw CommandError("the model brings no tokenizer to chat with; --prompt-tokens runs token ids")
+        }
         let context = try model.contextLength(asked: command.execution.context, needed: Model.conversationContext)
         loaded = try command.execution.load(model, context: context)
         loadSeconds = MonotonicClock.seconds() - start

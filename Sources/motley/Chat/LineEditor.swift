@@ -24,7 +24,8 @@ final class LineEditor {
 
     private enum Key: Equatable {
         case character(Character)
-        case enter, endOfInput, interrupt, backspace, delete, left, right, home, end, up, down, killAfter, killBefore, killWord, clearScreen, ignored
+        case enter, endOfInput, interrupt, backspace, delete, left, right, home, end, up, down, killAfter, killBefore, killWord,
+            clearScreen, ignored
     }
 
     private func edit(_ prompt: String) -> String? {
@@ -98,7 +99,8 @@ final class LineEditor {
     private static func columns(_ character: Character) -> Int {
         guard let scalar = character.unicodeScalars.first?.value else { return 0 }
         switch scalar {
-        case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1FAFF,
+        case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+            0x1F300...0x1FAFF,
             0x20000...0x3FFFD:
             return 2
         default: return 1

@@ -39,7 +39,8 @@ struct ModelPathOptions: ParsableArguments {
     private static var executableDirectory: String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = buffer.withUnsafeMutableBytes { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { buffer in buffer.baseAddress.map { readlink("/proc/self/exe", $0, buffer.count) } ?? 0 }
+            bytes.withMemoryRebound(to: CChar.self) { buffer in buffer.baseAddress.map { readlink("/proc/self/exe", $0, buffer.count) } ?? 0
+            }
         }
         guard count > 0 else { return nil }
         let path = String(decoding: buffer[..<count], as: UTF8.self)
@@ -67,7 +68,9 @@ struct ExecutionOptions: ParsableArguments {
     var isa: InstructionSet?
 
     func validate() throws {
-        if let isa, !InstructionSet.available.contains(isa) { throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.") }
+        if let isa, !InstructionSet.available.contains(isa) {
+            throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.")
+        }
         if let threads, threads < 1 || threads > 1024 { throw ValidationError("--threads is \(threads); it must be from 1 to 1024.") }
         if plan != nil, kv != nil { throw ValidationError("--plan says how keys and values are kept; leave --kv out.") }
         if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }

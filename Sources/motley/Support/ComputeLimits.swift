@@ -24,7 +24,8 @@ struct ComputeLimits {
         return ComputeLimits(
             readBytes: limits.readBytes,
             peaks: [
-                (name: "int8", perSecond: limits.int8), (name: "bf16", perSecond: limits.bfloat16), (name: "f32", perSecond: limits.float32),
+                (name: "int8", perSecond: limits.int8), (name: "bf16", perSecond: limits.bfloat16),
+                (name: "f32", perSecond: limits.float32),
             ])
     }
 }

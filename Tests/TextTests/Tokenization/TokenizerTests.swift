@@ -10,9 +10,13 @@ import Testing
         for (byte, scalar) in ByteLevelAlphabet.scalars.enumerated() {
             vocabulary[String(Unicode.Scalar(scalar) ?? "?")] = .integer(byte)
         }
-        for (index, piece) in ["he", "ll", "hell", "hello", "Ġhello", "Ġw", "aa", "aaaa"].enumerated() { vocabulary[piece] = .integer(256 + index) }
+        for (index, piece) in ["he", "ll", "hell", "hello", "Ġhello", "Ġw", "aa", "aaaa"].enumerated() {
+            vocabulary[piece] = .integer(256 + index)
+        }
         var json: JSONObject = [
-            "added_tokens": [["id": 300, "content": "<s>", "special": true], ["id": 301, "content": "<x>", "special": false, "normalized": false]],
+            "added_tokens": [
+                ["id": 300, "content": "<s>", "special": true], ["id": 301, "content": "<x>", "special": false, "normalized": false],
+            ],
             "pre_tokenizer": ["type": "ByteLevel", "add_prefix_space": false, "use_regex": true], "decoder": ["type": "ByteLevel"],
             "post_processor": [
                 "type": "TemplateProcessing", "single": [["SpecialToken": ["id": "<s>"]], ["Sequence": ["id": "A"]]],
@@ -74,7 +78,8 @@ import Testing
     @Test func mergesByScoreWithByteFallback() throws {
         var fields = GGUFTokenizerFields()
         fields.model = "llama"
-        fields.tokens = ["<unk>", "<s>", "</s>"] + (0..<256).map { "<0x" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) + ">" }
+        fields.tokens =
+            ["<unk>", "<s>", "</s>"] + (0..<256).map { "<0x" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) + ">" }
         fields.tokens += ["▁", "a", "b", "▁a", "ab", "▁ab"]
         fields.tokenTypes = [2, 3, 3] + Array(repeating: 6, count: 256) + Array(repeating: 1, count: 6)
         fields.scores = Array(repeating: 0, count: 259) + [-10, -11, -12, -3, -2, -1]
@@ -89,7 +94,8 @@ import Testing
         let json: JSON = [
             "pre_tokenizer": ["type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"], "decoder": ["type": "Metaspace"],
             "model": [
-                "type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁", -2], ["a", -3], ["b", -3], ["ab", -4], ["▁a", -4], ["▁ab", -9]],
+                "type": "Unigram", "unk_id": 0,
+                "vocab": [["<unk>", 0], ["▁", -2], ["a", -3], ["b", -3], ["ab", -4], ["▁a", -4], ["▁ab", -9]],
             ],
         ]
         let tokenizer = try Tokenizer(TokenizerDefinition(tokenizerJSON: json, configuration: nil))
@@ -116,7 +122,9 @@ import Testing
             let bytes = Array(text.utf8)
             return bytes.withUnsafeBufferPointer { pipeline.normalise($0) }
         }
-        #expect(try apply([.form(.nfc)], "e\u{301} \u{212B} \u{1100}\u{1161}\u{11A8} a\u{327}\u{301}") == Array("é \u{C5} 각 \u{E1}\u{327}".utf8))
+        #expect(
+            try apply([.form(.nfc)], "e\u{301} \u{212B} \u{1100}\u{1161}\u{11A8} a\u{327}\u{301}") == Array("é \u{C5} 각 \u{E1}\u{327}".utf8)
+        )
         #expect(try apply([.form(.nfd)], "é각") == Array("e\u{301}\u{1100}\u{1161}\u{11A8}".utf8))
         #expect(try apply([.form(.nfkc)], "ﬁ½Ａ") == Array("fi1\u{2044}2A".utf8))
         #expect(try apply([.lowercase, .strip(left: true, right: true)], "  ÀB ") == Array("àb".utf8))

@@ -48,7 +48,8 @@ extension TemplateRuntime {
     private static func unescaped(_ text: PythonText) -> PythonText {
         guard text.bytes.contains(UInt8(ascii: "&")) else { return text }
         let names: [(StaticString, StaticString)] = [
-            ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("&quot;", "\""), ("&#39;", "'"), ("&#34;", "\""), ("&apos;", "'"), ("&nbsp;", "\u{A0}"),
+            ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("&quot;", "\""), ("&#39;", "'"), ("&#34;", "\""), ("&apos;", "'"),
+            ("&nbsp;", "\u{A0}"),
         ]
         var bytes: [UInt8] = []
         var index = 0

@@ -129,7 +129,9 @@ extension TemplateRuntime {
         let precision = try bound[0].map { value throws(TemplateError) in try integer(value) } ?? 0
         if method != "common" {
             let factor = try apply(.power, .integer(10), .integer(precision ?? 0))
-            guard let scaled = try apply(.multiply, value, factor).double, scaled.isFinite else { throw .runtime("cannot round this number") }
+            guard let scaled = try apply(.multiply, value, factor).double, scaled.isFinite else {
+                throw .runtime("cannot round this number")
+            }
             let whole = try Self.whole(scaled.rounded(method == "ceil" ? .up : .down))
             return try apply(.divide, whole, factor)
         }
@@ -169,7 +171,8 @@ extension TemplateRuntime {
         guard bytes.isFinite else { throw .runtime("no finite number") }
         if bytes < base { return "\(try Self.whole(bytes).integer ?? 0) Bytes" }
         var unit = base
-        let prefixes = binary ? ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"] : ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
+        let prefixes =
+            binary ? ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"] : ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
         for (index, prefix) in prefixes.enumerated() {
             unit *= base
             if bytes < unit || index == prefixes.count - 1 { return ExactDecimal(base * bytes / unit).fixed(1) + " " + prefix }

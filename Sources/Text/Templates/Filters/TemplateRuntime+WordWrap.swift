@@ -72,7 +72,9 @@ extension TemplateRuntime {
             }
             piece.append(contentsOf: word[index..<end])
             let letters = isLetter(index - 1) && (isLetter(index - 2) || index >= 3 && word[index - 2] == "-" && isLetter(index - 3))
-            if end == index + 1, letters, isLetter(end), isLetter(end + 1) || end + 2 < word.count && word[end + 1] == "-" && isLetter(end + 2) {
+            if end == index + 1, letters, isLetter(end),
+                isLetter(end + 1) || end + 2 < word.count && word[end + 1] == "-" && isLetter(end + 2)
+            {
                 pieces.append(piece)
                 piece = []
             }

@@ -14,7 +14,11 @@ extension TemplateRuntime {
         style.asciiOnly = try flag(bound[0])
         style.sortsKeys = try flag(bound[3])
         if let indent = bound[1], !indent.isNone {
-            if let text = indent.text { style.indentation = text } else { style.indentation = try repeated(" ", try requiredInteger(indent)) }
+            if let text = indent.text {
+                style.indentation = text
+            } else {
+                style.indentation = try repeated(" ", try requiredInteger(indent))
+            }
             style.itemSeparator = ","
         }
         if let separators = bound[2], !separators.isNone {

@@ -23,7 +23,9 @@ extension TemplateRuntime {
             }
         case .assignBlock(let target, let filters, let body, let scope, let line):
             enter(scope: scope)
-            let (text, flow) = try captured { () throws(TemplateError) -> Flow in try nested { () throws(TemplateError) in try execute(body) } }
+            let (text, flow) = try captured { () throws(TemplateError) -> Flow in
+                try nested { () throws(TemplateError) in try execute(body) }
+            }
             if flow != .normal { return flow }
             try at(line) { () throws(TemplateError) in try assign(try evaluate(filters, on: .text(text)), to: target) }
             leave(scope: scope)
@@ -44,7 +46,9 @@ extension TemplateRuntime {
             }
         case .filterBlock(let filters, let body, let scope, let line):
             enter(scope: scope)
-            let (text, flow) = try captured { () throws(TemplateError) -> Flow in try nested { () throws(TemplateError) in try execute(body) } }
+            let (text, flow) = try captured { () throws(TemplateError) -> Flow in
+                try nested { () throws(TemplateError) in try execute(body) }
+            }
             if flow != .normal { return flow }
             try at(line) { () throws(TemplateError) in try write(try string(of: try evaluate(filters, on: .text(text)))) }
             leave(scope: scope)

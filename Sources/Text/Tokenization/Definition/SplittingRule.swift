@@ -64,7 +64,8 @@ struct SplittingRule {
             preTokenizers = Self.isolated(#"\p{N}"#, gpt2)
         case "deepseek-llm":
             preTokenizers = Self.isolated(
-                "[\\r\\n]", "\\s?[" + Self.deepSeekLetters + "]+", #"\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+"#, #"\s+$"#,
+                "[\\r\\n]", "\\s?[" + Self.deepSeekLetters + "]+", #"\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+"#,
+                #"\s+$"#,
                 #"[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+"#, #"\p{N}+"#)
         case "deepseek-coder":
             preTokenizers = Self.isolated(
@@ -92,11 +93,13 @@ struct SplittingRule {
             let others = #"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"#
             let lower = #"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"#
             preTokenizers = Self.isolated(
-                #"[\p{Han}]+|[^\r\n\p{L}\p{N}]?"# + others + "*" + lower + "+" + Self.contractions + #"?|[^\r\n\p{L}\p{N}]?"# + others + "+" + lower
+                #"[\p{Han}]+|[^\r\n\p{L}\p{N}]?"# + others + "*" + lower + "+" + Self.contractions + #"?|[^\r\n\p{L}\p{N}]?"# + others + "+"
+                    + lower
                     + "*" + Self.contractions + #"?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#)
         default:
             throw TokenizerError(
-                "tokenizer.ggml.pre \"\(name)\" is a splitting rule that is not known; convert the model with a tokenizer.json or name a known rule")
+                "tokenizer.ggml.pre \"\(name)\" is a splitting rule that is not known; convert the model with a tokenizer.json or name a known rule"
+            )
         }
     }
 }

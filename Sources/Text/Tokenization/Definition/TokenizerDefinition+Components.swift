@@ -51,7 +51,8 @@ extension TokenizerDefinition {
                 result.append(.characterMap(try CharacterMap(base64: map, byCharacter: true)))
             case "Nmt":
                 result.append(.replacePattern(#"[\x{1}-\x{8}\x{B}\x{E}-\x{1F}\x{7F}\x{8F}\x{9F}]"#, with: ""))
-                result.append(.replacePattern(#"[\x{9}\x{A}\x{C}\x{D}\x{1680}\x{200B}-\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}]"#, with: " "))
+                result.append(
+                    .replacePattern(#"[\x{9}\x{A}\x{C}\x{D}\x{1680}\x{200B}-\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}]"#, with: " "))
             default: throw TokenizerError("the normalizer \"\(type)\" is not supported")
             }
         }
@@ -86,13 +87,17 @@ extension TokenizerDefinition {
 
     private static func behavior(_ json: JSON) throws(TokenizerError) -> PreTokenizer.Behavior {
         let name = json["behavior"]?.string ?? ""
-        guard let behavior = PreTokenizer.Behavior(rawValue: name) else { throw TokenizerError("the splitting behavior \"\(name)\" is not known") }
+        guard let behavior = PreTokenizer.Behavior(rawValue: name) else {
+            throw TokenizerError("the splitting behavior \"\(name)\" is not known")
+        }
         return behavior
     }
 
     private static func prependScheme(_ json: JSON) throws(TokenizerError) -> PreTokenizer.PrependScheme {
         if let name = json["prepend_scheme"]?.string {
-            guard let scheme = PreTokenizer.PrependScheme(rawValue: name) else { throw TokenizerError("the prepend scheme \"\(name)\" is not known") }
+            guard let scheme = PreTokenizer.PrependScheme(rawValue: name) else {
+                throw TokenizerError("the prepend scheme \"\(name)\" is not known")
+            }
             return json["add_prefix_space"]?.bool == false ? .never : scheme
         }
         return json["add_prefix_space"]?.bool ?? true ? .always : .never
@@ -123,7 +128,9 @@ extension TokenizerDefinition {
                 result.append(.replace(pattern, with: try text(step, "content")))
             case "Strip":
                 let (left, right) = (step["start"]?.int ?? 0, step["stop"]?.int ?? 0)
-                guard (0...1024).contains(left), (0...1024).contains(right) else { throw TokenizerError("a Strip decoder with \(left) and \(right)") }
+                guard (0...1024).contains(left), (0...1024).contains(right) else {
+                    throw TokenizerError("a Strip decoder with \(left) and \(right)")
+                }
                 result.append(.strip(content: step["content"]?.string ?? " ", left: left, right: right))
             default: throw TokenizerError("the decoder \"\(type)\" is not supported")
             }

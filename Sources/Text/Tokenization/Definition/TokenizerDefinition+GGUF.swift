@@ -5,7 +5,8 @@ extension TokenizerDefinition {
     public init(gguf fields: GGUFTokenizerFields) throws {
         guard !fields.tokens.isEmpty else { throw TokenizerError("tokenizer.ggml.tokens is missing or empty") }
         let count = fields.tokens.count
-        for (values, key) in [(fields.scores.count, "scores"), (fields.tokenTypes.count, "token_type")] where values != 0 && values != count {
+        for (values, key) in [(fields.scores.count, "scores"), (fields.tokenTypes.count, "token_type")] where values != 0 && values != count
+        {
             throw TokenizerError("tokenizer.ggml.\(key) has \(values) entries for \(count) tokens")
         }
         let isSentencePiece: Bool
@@ -56,7 +57,9 @@ extension TokenizerDefinition {
     }
 
     private mutating func readSentencePiece(_ fields: GGUFTokenizerFields) throws(TokenizerError) {
-        guard !fields.scores.isEmpty else { throw TokenizerError("tokenizer.ggml.scores is missing, which the model \"\(fields.model)\" needs") }
+        guard !fields.scores.isEmpty else {
+            throw TokenizerError("tokenizer.ggml.scores is missing, which the model \"\(fields.model)\" needs")
+        }
         scores = fields.scores.map { $0.isNaN ? -.infinity : Double($0) }
         byteFallback = kinds.contains(.byte)
         let addsPrefix = fields.addsSpacePrefix ?? true
@@ -79,7 +82,9 @@ extension TokenizerDefinition {
         ignoresMerges = rule.ignoresMerges
         normalisers = rule.normalisers
         decoders = [.byteLevel]
-        guard !fields.merges.isEmpty else { throw TokenizerError("tokenizer.ggml.merges is missing or empty, which the model \"gpt2\" needs") }
+        guard !fields.merges.isEmpty else {
+            throw TokenizerError("tokenizer.ggml.merges is missing or empty, which the model \"gpt2\" needs")
+        }
         let table = try PieceTable(fields.tokens)
         merges.reserveCapacity(fields.merges.count)
         for (index, text) in fields.merges.enumerated() { merges.append(try Self.merge(text, index, table)) }
@@ -97,7 +102,9 @@ extension TokenizerDefinition {
             var token = AddedToken(id: Int32(truncatingIfNeeded: id), content: content, isSpecial: kind != .userDefined)
             // A converter may have called them anything: what starts or ends a text steers the model.
             if [beginID, endID].contains(token.id) || ["<s>", "</s>"].contains(content) { token.isSpecial = true }
-            if isPhi3 { token.stripsRight = !["<unk>", "<s>", "<|endoftext|>"].contains(content) && (kind == .control || content == "</s>") }
+            if isPhi3 {
+                token.stripsRight = !["<unk>", "<s>", "<|endoftext|>"].contains(content) && (kind == .control || content == "</s>")
+            }
             addedTokens.append(token)
         }
     }

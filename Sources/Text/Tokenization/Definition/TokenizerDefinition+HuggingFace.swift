@@ -38,7 +38,8 @@ extension TokenizerDefinition {
         preTokenizers = [.byteLevel(addsPrefixSpace: addsPrefixSpace, splits: true)]
         decoders = [.byteLevel]
         kinds = Array(repeating: .normal, count: pieces.count)
-        if configuration?["bos_token"] == nil, configuration?["eos_token"] == nil, let end = try PieceTable(pieces).id(of: "<|endoftext|>") {
+        if configuration?["bos_token"] == nil, configuration?["eos_token"] == nil, let end = try PieceTable(pieces).id(of: "<|endoftext|>")
+        {
             addedTokens = [AddedToken(id: end, content: "<|endoftext|>", isSpecial: true)]
             (beginID, endID) = (end, end)
         }
@@ -197,13 +198,17 @@ extension TokenizerDefinition {
         switch type {
         case "Sequence":
             for processor in json["processors"]?.array ?? [] {
-                guard processor["type"]?.string != "Sequence" else { throw TokenizerError("a sequence of post-processors inside of another") }
+                guard processor["type"]?.string != "Sequence" else {
+                    throw TokenizerError("a sequence of post-processors inside of another")
+                }
                 try readPostProcessor(processor)
             }
         case "ByteLevel": break
         case "TemplateProcessing": try readTemplate(json)
         case "RobertaProcessing", "BertProcessing":
-            guard let first = json["cls"]?[1], let last = json["sep"]?[1] else { throw TokenizerError("a \(type) without \"cls\" and \"sep\"") }
+            guard let first = json["cls"]?[1], let last = json["sep"]?[1] else {
+                throw TokenizerError("a \(type) without \"cls\" and \"sep\"")
+            }
             prefix.append(try Self.identifier(first, "the id of \"cls\""))
             suffix.append(try Self.identifier(last, "the id of \"sep\""))
         default: throw TokenizerError("the post-processor \"\(type)\" is not supported")

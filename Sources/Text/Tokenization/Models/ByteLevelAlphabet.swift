@@ -1,4 +1,5 @@
-/// GPT-2's alphabet of 256 printable characters, one per byte: bytes that print stand for themselves, the others are moved to U+0100 and on.
+/// GPT-2's alphabet of 256 printable characters, one per byte: bytes that print stand for themselves, the others are moved to U+0100 and
+/// on.
 enum ByteLevelAlphabet {
     /// The scalar of each byte.
     static let scalars: [UInt32] = {

@@ -19,7 +19,9 @@ struct ByteTrie: Sendable {
         for byte in key {
             var child = step(node, byte)
             if child < 0 {
-                guard values.count < Self.maximumNodes else { throw TokenizerError("the pieces are too long: more than 16 million trie nodes") }
+                guard values.count < Self.maximumNodes else {
+                    throw TokenizerError("the pieces are too long: more than 16 million trie nodes")
+                }
                 child = Int32(truncatingIfNeeded: values.count)
                 values.append(-1)
                 if values.count * 2 > edges.count { grow() }

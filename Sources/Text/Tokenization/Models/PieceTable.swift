@@ -19,7 +19,9 @@ struct PieceTable: Sendable {
         seed = UInt64.random(in: .min ... .max)
         var total = 0
         for piece in pieces { total += piece.utf8.count }
-        guard total < Int(UInt32.max), pieces.count < Int(Int32.max) / 2 else { throw TokenizerError("the vocabulary is larger than 4 GiB") }
+        guard total < Int(UInt32.max), pieces.count < Int(Int32.max) / 2 else {
+            throw TokenizerError("the vocabulary is larger than 4 GiB")
+        }
         bytes.reserveCapacity(total)
         offsets.reserveCapacity(pieces.count + 1)
         for (id, piece) in pieces.enumerated() {

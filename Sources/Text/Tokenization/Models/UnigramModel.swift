@@ -38,7 +38,8 @@ struct UnigramModel: Sendable {
 
     /// Calls `emit` for each piece from left to right; -1 is a run of unknown characters.
     func segment(
-        _ text: UnsafePointer<UInt8>, _ lower: Int, _ upper: Int, lattice: inout Lattice, emit: (_ start: Int, _ end: Int, _ id: Int32) -> Void
+        _ text: UnsafePointer<UInt8>, _ lower: Int, _ upper: Int, lattice: inout Lattice,
+        emit: (_ start: Int, _ end: Int, _ id: Int32) -> Void
     ) {
         let count = upper - lower
         if count <= 0 { return }

@@ -1,4 +1,5 @@
-/// The ids of words seen lately: direct-mapped, of fixed size (1 MB), for words of up to 32 bytes and seven ids. Owned by one thread at a time.
+/// The ids of words seen lately: direct-mapped, of fixed size (1 MB), for words of up to 32 bytes and seven ids. Owned by one thread at a
+/// time.
 final class WordCache {
     static let maximumBytes = 32
     static let maximumIDs = 7

@@ -69,7 +69,8 @@ struct WordEncoder: Sendable {
             unigram = nil
         case .unigram:
             guard definition.scores.count >= table.count else { throw TokenizerError("a unigram model has fewer scores than pieces") }
-            unigram = try UnigramModel(table: table, scores: definition.scores, isPiece: { kind($0) == .normal || kind($0) == .userDefined })
+            unigram = try UnigramModel(
+                table: table, scores: definition.scores, isPiece: { kind($0) == .normal || kind($0) == .userDefined })
         }
         self.pairs = pairs
         self.partials = try PieceTable(partials)

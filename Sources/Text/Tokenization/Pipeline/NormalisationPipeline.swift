@@ -89,7 +89,9 @@ struct NormalisationPipeline: Sendable {
             guard let base = text.baseAddress else { return 0..<0 }
             var start = 0
             var end = text.count
-            while left, start < end, case let scalar = decodeScalar(base, start, end), space.contains(scalar.value) { start += scalar.length }
+            while left, start < end, case let scalar = decodeScalar(base, start, end), space.contains(scalar.value) {
+                start += scalar.length
+            }
             while right, end > start {
                 let previous = scalarStart(base, before: end, from: start)
                 if !space.contains(decodeScalar(base, previous, end).value) { break }

@@ -64,7 +64,8 @@ struct SplittingPipeline: Sendable {
     }
 
     private func split(
-        _ index: Int, _ text: UnsafePointer<UInt8>, _ lower: Int, _ upper: Int, readable: Int, _ isAtStart: Bool, _ scratch: EncodingScratch,
+        _ index: Int, _ text: UnsafePointer<UInt8>, _ lower: Int, _ upper: Int, readable: Int, _ isAtStart: Bool,
+        _ scratch: EncodingScratch,
         _ ids: inout [Int32]
     ) {
         if lower >= upper { return }
@@ -80,7 +81,9 @@ struct SplittingPipeline: Sendable {
             var done = lower
             var from = lower
             while from <= upper, let match = pattern.firstMatch(in: text, lower: lower, from: from, upper: upper, state: &state.pointee) {
-                if match.start > done { split(index + 1, text, done, match.start, readable: readable, isAtStart && done == lower, scratch, &ids) }
+                if match.start > done {
+                    split(index + 1, text, done, match.start, readable: readable, isAtStart && done == lower, scratch, &ids)
+                }
                 if match.end > match.start {
                     if isLast {
                         encoder.encode(text, match.start, match.end, readable: readable, scratch, &ids)
