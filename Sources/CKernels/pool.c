@@ -122,11 +122,14 @@ void mk_pool_run(mk_pool *pool, mk_job job, void *context) {
     }
 }
 
-bool mk_event_has(const mk_event *event, uint32_t value) { return __atomic_load_n(&event->value, __ATOMIC_ACQUIRE) >= value; }
+/// Counters wrap around: a value is reached if it is no more than half the range behind.
+static bool reached(uint32_t now, uint32_t value) { return (int32_t)(now - value) >= 0; }
+
+bool mk_event_has(const mk_event *event, uint32_t value) { return reached(__atomic_load_n(&event->value, __ATOMIC_ACQUIRE), value); }
 
 void mk_event_signal(mk_event *event, uint32_t value) {
     uint32_t old = __atomic_load_n(&event->value, __ATOMIC_RELAXED);
-    while (old < value && !__atomic_compare_exchange_n(&event->value, &old, value, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
+    while (!reached(old, value) && !__atomic_compare_exchange_n(&event->value, &old, value, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
     if (__atomic_load_n(&event->sleepers, __ATOMIC_SEQ_CST)) wake_all(&event->value);
 }
 
@@ -136,6 +139,6 @@ void mk_event_wait(mk_event *event, uint32_t value) {
         relax();
     }
     __atomic_add_fetch(&event->sleepers, 1, __ATOMIC_SEQ_CST);
-    for (uint32_t now; (now = __atomic_load_n(&event->value, __ATOMIC_SEQ_CST)) < value;) sleep_while(&event->value, now);
+    for (uint32_t now; !reached(now = __atomic_load_n(&event->value, __ATOMIC_SEQ_CST), value);) sleep_while(&event->value, now);
     __atomic_sub_fetch(&event->sleepers, 1, __ATOMIC_SEQ_CST);
 }

@@ -405,7 +405,7 @@ INLINE void finish(const int T, const int from, int64_t g, const tile_output *ou
         const int64_t at = t * out->to.stride + 16 * g;
         if (out->exact) {
             const vd sum = end_chunks(out->totals + 16 * (from + t), &out->rounding);
-            if (out->to.parts) vd_store(out->to.parts + at, sum);
+            if (out->to.parts) vd_store(out->to.parts + at, out->to.add ? vd_add(vd_load(out->to.parts + at), sum) : sum);
             else store_sum(sum, bias, out->to.add, out->to.y + at);
         } else {
             vf v = vf_load(out->sums + 16 * (from + t));

@@ -17,43 +17,66 @@ extension Executor {
     public func submit(_ step: Step) throws -> StepTicket {
         precondition(Int(submitted - completed) < schedule.stepsInFlight, "a step too many in flight")
         let rows = try check(step)
-        submitted += 1
-        let tables = tables[Int(submitted - 1) % tables.count]
+        submitted &+= 1
+        let tables = tables[Int(submitted &- 1) % tables.count]
         var blocks = 0
         // By index here and below: iterators over arrays allocate in unoptimised builds, and no step may.
         for index in step.entries.indices { blocks += step.entries[index].blocks.count }
         tables.begin(blocks: blocks)
-        tables.beginPart()
-        for index in step.entries.indices {
-            tables.add(
-                tokens: step.entries[index].tokens, start: step.entries[index].start, blocks: step.entries[index].blocks,
-                logits: step.entries[index].logits)
-        }
-        for index in stages.indices { stages[index].announce(wantsLogits: rows > 0) }
+        arrange(step, tables)
+        let needs = variants.needs(of: tables)
+        for index in stages.indices { stages[index].announce(needs) }
         if lanes.isEmpty {
-            stages[0].run(tables, step: submitted)
+            stages[0].lanes[0].run(tables, step: submitted)
         } else {
             for index in lanes.indices { lanes[index].request(submitted) }
         }
         return StepTicket(number: submitted, logitsRows: rows)
     }
 
+    /// Fills the tables: entries in micro-batches of the plan's size, in each one pool after another.
+    private func arrange(_ step: Step, _ tables: StepTables) {
+        let places = Int(submitted &- 1) % rowPlaces.count
+        let size = schedule.block.microBatchCount > 1 ? schedule.block.microBatchSize : Int.max
+        // First row of logits of each entry in the order in which they were asked for.
+        var first = 0, entry = 0
+        repeat {
+            tables.beginPart()
+            let end = step.entries.count - entry > size ? entry + size : step.entries.count
+            for pool in schedule.pools.indices {
+                var row = first
+                for index in entry..<end {
+                    let rows = step.entries[index].logits.count
+                    if tables.pool(of: step.entries[index].blocks.isEmpty ? 0 : step.entries[index].blocks[0]) == pool {
+                        for offset in 0..<rows { rowPlaces[places][row + offset] = Int32(truncatingIfNeeded: tables.rowCount + offset) }
+                        tables.add(
+                            tokens: step.entries[index].tokens, start: step.entries[index].start, blocks: step.entries[index].blocks,
+                            logits: step.entries[index].logits)
+                    }
+                    row += rows
+                }
+            }
+            for index in entry..<end { first += step.entries[index].logits.count }
+            entry = end
+        } while entry < step.entries.count
+    }
+
     /// Returns when the step is done; steps are waited for in the order in which they were submitted.
     public func wait(_ ticket: StepTicket) throws {
-        precondition(ticket.number == completed + 1 && ticket.number <= submitted, "steps are waited for in order")
-        if let last = lanes.last { last.done.wait(ticket.number) }
+        precondition(ticket.number == completed &+ 1 && ticket.number <= submitted, "steps are waited for in order")
+        for index in lanes.indices { lanes[index].done.wait(ticket.number) }
         completed = ticket.number
-        for index in stages.indices { if let error = stages[index].weights.streamer?.error { throw error } }
+        for index in stages.indices { if let error = stages[index].error { throw error } }
     }
 
     /// Logits (vocabularySize floats) of row `row` of a step that was waited for, rows numbered over all entries in order.
     public func logits(_ ticket: StepTicket, row: Int) -> UnsafeBufferPointer<Float> {
         precondition(row >= 0 && row < ticket.logitsRows && ticket.number <= completed, "no such row of logits")
         precondition(Int(submitted - ticket.number) < tables.count, "logits of a step that others have followed")
-        let rows = stages[stages.count - 1].buffers.logits
-        let first = tables[Int(ticket.number - 1) % tables.count].rowBase
-        let base = rows.range.address.assumingMemoryBound(to: Float.self)
-        return UnsafeBufferPointer(start: base + (first + row) * rows.stride, count: vocabularySize)
+        let slot = Int(ticket.number &- 1) % tables.count
+        let place = tables[slot].rowBase + Int(rowPlaces[slot][row])
+        let base = logitsRows.range.address.assumingMemoryBound(to: Float.self)
+        return UnsafeBufferPointer(start: base + place * logitsRows.stride, count: vocabularySize)
     }
 
     /// Rows of logits the step wants, once every number in it is known to be in range.

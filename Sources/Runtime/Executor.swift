@@ -9,12 +9,10 @@ public import Plans
 ///     try executor.wait(ticket)
 ///     executor.logits(ticket, row: 0)
 ///
-/// One thread calls it. Several steps may be submitted before the first is waited for, up to
-/// `schedule.stepsInFlight`; they run in the order in
-/// which they came, each stage
-/// one at a time, so that every stage of a pipeline has one. A lone stage runs on the caller's thread within `submit`.
-/// Kernels run on pinned pools. Nothing is allocated per step in steady state. Results do not depend on batch company, slices, cuts,
-/// stages or thread counts.
+/// One thread calls it. Several steps may be submitted before the first is waited for, up to `schedule.stepsInFlight`; they run in the
+/// order in which they came. Each device of a stage and each way between two memories is a lane, a thread of its own; a lone lane runs on
+/// the caller's thread within `submit`. Kernels run on pinned pools. Nothing is allocated per step in steady state. Results do not depend
+/// on batch company, slices, cuts, placement, stages or thread counts.
 public final class Executor {
     /// Tokens per KV block. Block i of a sequence holds positions `i * blockTokens ..< (i + 1) * blockTokens`.
     public static let blockTokens = ReplicaSchedule.keyValueBlockTokens
@@ -22,8 +20,16 @@ public final class Executor {
     public struct Options: Sendable {
         /// Kernels to use; nil: the best this processor has.
         public var instructionSet: InstructionSet?
+        /// Worker threads of a processor of which the plan does not say how many.
+        public var threads: Int
+        /// The plan's GPUs, by their keys.
+        public var emulated: [Emulation]
 
-        public init(instructionSet: InstructionSet? = nil) { self.instructionSet = instructionSet }
+        public init(instructionSet: InstructionSet? = nil, threads: Int = 1, emulated: [Emulation] = []) {
+            self.instructionSet = instructionSet
+            self.threads = threads
+            self.emulated = emulated
+        }
     }
 
     public let model: ModelSpec
@@ -36,12 +42,19 @@ public final class Executor {
     public let blockCount: Int
     public let vocabularySize: Int
 
-    let host: HostMemory
+    let devices: LocalDevices
     let stages: [StageRunner]
+    private let shared: StepBuffers
+    private let channels = ChannelStorage()
     /// Of the steps in flight: step n uses n modulo their count.
     let tables: [StepTables]
-    /// By stage; empty where the caller's thread runs the lone stage.
+    /// Threads of the stages' lanes; empty where the caller's thread runs the only one.
     private(set) var lanes: [Lane] = []
+    let variants: StepVariants
+    /// Logits of all steps in flight, in host memory.
+    let logitsRows: Rows
+    /// By step in flight: which of its rows of logits has the n-th row that was asked for.
+    var rowPlaces: [[Int32]]
     /// Positions the table of learned positions has; nil where there is none.
     let positionLimit: Int?
     /// Steps submitted so far, and waited for.
@@ -60,34 +73,46 @@ public final class Executor {
         progress: ((Double) -> Void)? = nil
     ) throws {
         let slices = try StageSlice.all(of: plan, model: model)
-        schedule = plan.replicas[0].schedule
+        let replica = plan.replicas[0], schedule = replica.schedule
+        self.schedule = schedule
         self.plan = plan
         self.model = model
         self.options = options
-        let host = HostMemory()
-        self.host = host
-        let processor = try CPUDevice(threads: plan.devices[0].threads ?? 1, instructionSet: options.instructionSet, memory: host)
-        let device = given ?? processor
-        cpu = processor.cpu
+        let devices = try LocalDevices(plan, options: options, replacement: given)
+        self.devices = devices
+        cpu = devices.processor.cpu
         vocabularySize = model.vocabularySize
         blockCount = schedule.blockCount
+        variants = slices[0].variants
         let limits = StepLimits(tokens: schedule.stepTokens, logits: schedule.stepLogits)
         let kinds = StepTableKinds(model)
         var tables: [StepTables] = []
         for slot in 0..<schedule.stepsInFlight {
             tables.append(
                 try StepTables(
-                    memory: host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries,
-                    tileTokens: kinds.tileTokens))
+                    memory: devices.host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries,
+                    tileTokens: kinds.tileTokens, pools: schedule.pools))
         }
         self.tables = tables
+        rowPlaces = Array(repeating: Array(repeating: 0, count: schedule.stepLogits), count: schedule.stepsInFlight)
+        let shared = StepBuffers(model: model, devices: devices, limits: limits, slots: schedule.stepsInFlight)
+        self.shared = shared
+        logitsRows = try shared.logits(devices.hostID)
+        var boundaries: [StageBoundary] = []
+        for (boundary, next) in zip(replica.boundaries, slices.dropFirst()) {
+            let memory = next.memory(of: boundary.receiver)
+            boundaries.append(
+                StageBoundary(
+                    channel: channels.make(), sender: boundary.sender, receiver: boundary.receiver, receivingMemory: memory,
+                    target: try shared.hidden(memory)))
+        }
         var stages: [StageRunner] = []
         for (number, slice) in slices.enumerated() {
             stages.append(
                 try StageRunner(
-                    slice: slice, checkpoint: checkpoint, device: device, packer: processor.cpu, tables: kinds, limits: limits,
-                    schedule: schedule
-                ) { part in progress?((Double(number) + part) / Double(slices.count)) })
+                    slice: slice, checkpoint: checkpoint, devices: devices, tables: kinds, limits: limits, schedule: schedule,
+                    shared: shared, channels: channels, inlet: number > 0 ? boundaries[number - 1] : nil,
+                    outlet: number < boundaries.count ? boundaries[number] : nil))
         }
         self.stages = stages
         if case .learned(let table, let offset) = model.positions {
@@ -95,27 +120,35 @@ public final class Executor {
         } else {
             positionLimit = nil
         }
-        if stages.count > 1 { lanes = try Self.makeLanes(stages, tables) }
-    }
-
-    /// A thread for each stage; stage i starts a step when stage i - 1 is done with it.
-    private static func makeLanes(_ stages: [StageRunner], _ tables: [StepTables]) throws -> [Lane] {
-        var lanes: [Lane] = []
-        for number in stages.indices {
-            let work = StageWork(
-                stage: stages[number], next: number + 1 < stages.count ? stages[number + 1] : nil, tables: tables, before: lanes.last?.done)
-            lanes.append(try Lane(name: "stage \(number)") { work.run($0) })
+        // Everything fits: now it is read.
+        let total = max(1, stages.reduce(0) { $0 + $1.weights.matrixBytes })
+        var loaded = 0
+        for stage in stages {
+            try stage.load(checkpoint, cpu: cpu) { bytes in
+                loaded += bytes
+                progress?(Double(loaded) / Double(total))
+            }
         }
-        return lanes
+        let all = stages.flatMap(\.lanes)
+        if all.count > 1 {
+            for lane in all {
+                let work = LaneWork(lane: lane, tables: tables)
+                lanes.append(try Lane(name: lane.name) { work.run($0) })
+            }
+        }
     }
 
     deinit { for lane in lanes { lane.stop() } }
 
     /// Bytes of weights, KV cache and everything else as allocated: what the plan's line on the terminal prints.
     public var memory: (weights: Int, keyValue: Int, scratch: Int) {
-        let ledger = host.ledger
-        let weights = ledger.bytes(for: .weights), keyValue = ledger.bytes(for: .keyValue)
-        return (weights, keyValue, ledger.used - weights - keyValue)
+        var weights = 0, keyValue = 0, used = 0
+        for memory in devices.memories.values {
+            weights += memory.ledger.bytes(for: .weights)
+            keyValue += memory.ledger.bytes(for: .keyValue)
+            used += memory.ledger.used
+        }
+        return (weights, keyValue, used - weights - keyValue)
     }
 
     /// Bytes the KV cache of `tokens` tokens takes under `format`, before anything is allocated; Int.max where it overflows.
@@ -140,10 +173,12 @@ public final class Executor {
     }
 
     /// Bytes of weights that one decode step reads.
-    public var bytesReadPerStep: Int { stages.reduce(0) { $0 + $1.weights.store.matrixBytes } }
+    public var bytesReadPerStep: Int { stages.reduce(0) { $0 + $1.weights.matrixBytes } }
 
     /// Bytes of weights that a step with logits streams from disk.
-    public var bytesStreamedPerStep: Int { stages.reduce(0) { $0 + ($1.weights.streamer?.pieces.reduce(0) { $0 + $1.byteCount } ?? 0) } }
+    public var bytesStreamedPerStep: Int {
+        stages.flatMap(\.weights.streamers).flatMap(\.pieces).reduce(0) { $0 + $1.byteCount }
+    }
 
     /// Multiply-add operations x 2 per token without attention and without the output matrix, and of the output matrix alone.
     public var operationsPerToken: (layers: Int, output: Int) {
@@ -152,26 +187,17 @@ public final class Executor {
     }
 }
 
-/// What a stage's lane does with step after step.
-private final class StageWork: @unchecked Sendable {
-    private let stage: StageRunner
-    private let next: StageRunner?
+/// What a lane's thread does with step after step.
+private final class LaneWork: @unchecked Sendable {
+    private let lane: StageLane
     private let tables: [StepTables]
-    private let before: Event?
 
-    init(stage: StageRunner, next: StageRunner?, tables: [StepTables], before: Event?) {
-        self.stage = stage
-        self.next = next
+    init(lane: StageLane, tables: [StepTables]) {
+        self.lane = lane
         self.tables = tables
-        self.before = before
     }
 
-    func run(_ number: UInt32) {
-        before?.wait(number)
-        let tables = tables[Int(number - 1) % tables.count]
-        stage.run(tables, step: number)
-        if let next { stage.send(tables, to: next) }
-    }
+    func run(_ number: UInt32) { lane.run(tables[Int(number &- 1) % tables.count], step: number) }
 }
 
 extension ModelSpec {

@@ -36,19 +36,20 @@ struct CPULowering {
         job.packed.1 = kinds.contains(1) ? workspace.packed[1] : nil
         job.packed.2 = kinds.contains(2) ? workspace.packed[2] : nil
         job.packed.3 = kinds.contains(3) ? workspace.packed[3] : nil
-        return .pack(jobs.make(job), input: .init(pack.input))
+        let made = jobs.make(job)
+        return .pack(made, places: jobs.places([(made.address(of: \.x), pack.input)]))
     }
 
     private func lower(_ normalise: Operation.Normalise) -> CPUInstruction {
         var job = packJob(normalise.rows, columns: normalise.columns, norm: normalise.norm)
         job.in_place = true
-        return .pack(jobs.make(job), input: .init(normalise.rows))
+        let made = jobs.make(job)
+        return .pack(made, places: jobs.places([(made.address(of: \.x), normalise.rows)]))
     }
 
     private func packJob(_ input: Rows, columns: Int, norm: Operation.Norm?) -> mk_pack_job {
         var job = mk_pack_job()
         job.isa = isa
-        job.x = floats(input.range)
         job.stride = Int64(input.stride)
         job.columns = Int64(columns)
         job.scratch = workspace.scratch
@@ -77,7 +78,6 @@ struct CPULowering {
         case .gated(let activation): (job.gated, job.activation) = (1, activation)
         case .activated(let activation): (job.gated, job.activation) = (2, activation)
         }
-        var output: CPUInstruction.StepRows?
         for (index, factor) in product.factors.enumerated() {
             var matrix = mk_matrix()
             matrix.data = UnsafePointer(factor.matrix.range.address.assumingMemoryBound(to: UInt8.self))
@@ -90,38 +90,45 @@ struct CPULowering {
             set(&job.matrices, index, matrix)
             set(&job.inputs, index, workspace.packed[Int(mk_input_kind(matrix.format).rawValue)].map { UnsafeRawPointer($0) })
             switch factor.target {
-            case .add(let rows), .store(let rows):
-                if case .add = factor.target { job.add = true }
-                if index == 0 { output = .init(rows) }
-                set(&job.outputs, index, floats(rows.range))
-                set(&job.strides, index, Int64(rows.stride))
-            case .parts(let range, let stride):
-                set(&job.parts, index, range.address.assumingMemoryBound(to: Double.self))
-                set(&job.strides, index, Int64(stride))
+            case .add(let rows), .store(let rows): set(&job.strides, index, Int64(rows.stride))
+            case .parts(let parts, _): set(&job.strides, index, Int64(parts.stride))
+            }
+            switch factor.target {
+            case .add, .parts(_, adding: true): job.add = true
+            case .store, .parts(_, adding: false): break
             }
         }
-        return .product(jobs.make(job), output: output)
+        let made = jobs.make(job)
+        var rows: [(pointer: UnsafeMutableRawPointer, rows: Rows)] = []
+        var parts: [(pointer: UnsafeMutableRawPointer, parts: Parts)] = []
+        for (index, factor) in product.factors.enumerated() {
+            switch factor.target {
+            case .add(let target), .store(let target): rows.append((made.address(of: \.outputs, index: index), target))
+            case .parts(let target, _): parts.append((made.address(of: \.parts, index: index), target))
+            }
+        }
+        return .product(made, places: jobs.places(rows, parts: parts))
     }
 
     private func lower(_ sum: Operation.Sum) -> CPUInstruction {
         var job = mk_sum_job()
         job.isa = isa
-        let parts = sum.parts.map { Optional(UnsafePointer($0.address.assumingMemoryBound(to: Double.self))) }
-        job.parts = UnsafePointer(jobs.make(parts))
-        job.count = Int64(parts.count)
-        job.part_stride = Int64(sum.stride)
+        let pointers = jobs.make(sum.parts.map { Optional(UnsafePointer($0.range.address.assumingMemoryBound(to: Double.self))) })
+        job.parts = UnsafePointer(pointers)
+        job.count = Int64(sum.parts.count)
+        job.part_stride = Int64(sum.parts.first?.stride ?? 0)
         job.bias = sum.bias.map { UnsafePointer(floats($0.range)) }
-        job.y = floats(sum.rows.range)
         job.stride = Int64(sum.rows.stride)
         job.rows = Int64(padded(sum.columns))
         job.add = true
-        return .sum(jobs.make(job), rows: .init(sum.rows))
+        let made = jobs.make(job)
+        let parts = sum.parts.enumerated().map { (pointer: UnsafeMutableRawPointer(pointers + $0.offset), parts: $0.element) }
+        return .sum(made, places: jobs.places([(made.address(of: \.y), sum.rows)], parts: parts))
     }
 
     private func lower(_ store: Operation.Store) -> CPUInstruction {
         var job = mk_store_job()
         job.isa = isa
-        (job.q, job.k, job.v) = (floats(store.query.range), floats(store.key.range), floats(store.value.range))
         job.q_stride = Int64(store.query.stride)
         job.k_stride = Int64(store.key.stride)
         job.v_stride = Int64(store.value.stride)
@@ -144,15 +151,17 @@ struct CPULowering {
         job.cache = store.cache.range.address.assumingMemoryBound(to: UInt8.self)
         job.block_stride = Int64(store.cache.blockStride)
         job.head_stride = Int64(store.cache.headStride)
-        return .store(jobs.make(job), rotary: store.rotary ?? -1)
+        let made = jobs.make(job)
+        let places = jobs.places([
+            (made.address(of: \.q), store.query), (made.address(of: \.k), store.key), (made.address(of: \.v), store.value),
+        ])
+        return .store(made, rotary: store.rotary ?? -1, pool: store.pool, places: places)
     }
 
     private func lower(_ attend: Operation.Attend) -> CPUInstruction {
         var job = mk_attention_job()
         job.isa = isa
         job.format = attend.cache.format
-        job.q = UnsafePointer(floats(attend.query.range))
-        job.out = floats(attend.output.range)
         job.q_stride = Int64(attend.query.stride)
         job.out_stride = Int64(attend.output.stride)
         job.heads = Int64(attend.heads.count)
@@ -165,7 +174,9 @@ struct CPULowering {
         job.head_stride = Int64(attend.cache.headStride)
         job.scratch = workspace.scratch
         job.scratch_stride = Int64(workspace.scratchStride)
-        return .attend(jobs.make(job), tiling: attend.tiling)
+        let made = jobs.make(job)
+        let places = jobs.places([(made.address(of: \.q), attend.query), (made.address(of: \.out), attend.output)])
+        return .attend(made, tiling: attend.tiling, pool: attend.pool, places: places)
     }
 
     private func floats(_ range: BufferRange) -> UnsafeMutablePointer<Float> { range.address.assumingMemoryBound(to: Float.self) }

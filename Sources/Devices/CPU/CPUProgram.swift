@@ -30,9 +30,8 @@ final class CPUProgram: DeviceProgram {
         device.turn.lock()
         defer { device.turn.unlock() }
         let cpu = device.cpu, first = part.firstToken, local = first - tables.tokenBase
-        let tokens = Int64(part.tokenCount)
         // From `logitsRows` or `gather` on the rows are those whose logits are wanted.
-        var rows = tokens
+        var rows = Int64(part.tokenCount)
         var start = first
         // By index here and below: iterators over arrays allocate in unoptimised builds, and no step may.
         for index in segments[segment].indices {
@@ -61,35 +60,41 @@ final class CPUProgram: DeviceProgram {
                 }
                 rows = Int64(part.rowCount)
                 start = part.firstRow
-            case .pack(let job, let input):
-                job.pointee.x = input.first(start)
+            case .pack(let job, let places):
+                places.set(stepRow: start)
                 job.pointee.tokens = rows
                 job.pointee.next = 0
                 rows <= Self.inlineTokens ? mk_run_pack(job, 0, 1) : cpu.run(mk_run_pack, job)
-            case .product(let job, let output):
-                if let output { job.pointee.outputs.0 = output.first(start) }
+            case .product(let job, let places):
+                places.set(stepRow: start)
                 job.pointee.tokens = rows
                 job.pointee.next = 0
                 cpu.run(mk_run_product, job)
-            case .store(let job, let rotary):
+            case .store(let job, let rotary, let pool, let places):
+                let inPool = tables.tokens(of: part, pool: pool)
+                if inPool.isEmpty { continue }
+                let at = local + inPool.lowerBound
+                places.set(stepRow: first + inPool.lowerBound, localRow: inPool.lowerBound)
                 if rotary >= 0 {
                     let pairs = Int(job.pointee.rotary) / 2
-                    job.pointee.cosine = UnsafePointer(tables.cosine[rotary] + local * pairs)
-                    job.pointee.sine = UnsafePointer(tables.sine[rotary] + local * pairs)
+                    job.pointee.cosine = UnsafePointer(tables.cosine[rotary] + at * pairs)
+                    job.pointee.sine = UnsafePointer(tables.sine[rotary] + at * pairs)
                 }
-                job.pointee.blocks = UnsafePointer(tables.blockOfToken + local)
-                job.pointee.slots = UnsafePointer(tables.slotOfToken + local)
-                job.pointee.tokens = tokens
+                job.pointee.blocks = UnsafePointer(tables.blockOfToken + at)
+                job.pointee.slots = UnsafePointer(tables.slotOfToken + at)
+                job.pointee.tokens = Int64(inPool.count)
                 job.pointee.next = 0
-                tokens <= Self.inlineTokens ? mk_run_store(job, 0, 1) : cpu.run(mk_run_store, job)
-            case .attend(let job, let tiling):
-                let tiles = tables.tiles(of: part, tiling: tiling)
+                inPool.count <= Self.inlineTokens ? mk_run_store(job, 0, 1) : cpu.run(mk_run_store, job)
+            case .attend(let job, let tiling, let pool, let places):
+                let tiles = tables.tiles(of: part, tiling: tiling, pool: pool)
+                if tiles.isEmpty { continue }
+                places.set(stepRow: first)
                 job.pointee.tiles = UnsafePointer(tables.tiles[tiling] + tiles.lowerBound)
                 job.pointee.tile_count = Int64(tiles.count)
                 job.pointee.next = 0
                 cpu.run(mk_run_attention, job)
-            case .sum(let job, let target):
-                job.pointee.y = target.first(start)
+            case .sum(let job, let places):
+                places.set(stepRow: start)
                 job.pointee.tokens = rows
                 job.pointee.next = 0
                 cpu.run(mk_run_sum, job)

@@ -2,8 +2,8 @@ import CKernels
 
 /// A counter that only rises, and a way to wait until it has risen so far: how lanes wait for one another.
 ///
-/// A timeline semaphore on a GPU, a futex here. Everything written before `signal` is visible after `wait` returns. Waiting spins
-/// briefly, then sleeps.
+/// A timeline semaphore on a GPU, a futex here. It wraps around: values are compared as long as they are less than 2^31 apart. Everything
+/// written before `signal` is visible after `wait` returns. Waiting spins briefly, then sleeps.
 public final class Event: @unchecked Sendable {
     private let counter: UnsafeMutablePointer<mk_event>
 

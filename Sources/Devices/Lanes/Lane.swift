@@ -11,6 +11,7 @@ public final class Lane: @unchecked Sendable {
     private let allowed = Event()
     private let stopping = Event()
     private var thread = pthread_t()
+    private var requested: UInt32 = 0
     private let turn: @Sendable (UInt32) -> Void
 
     /// Starts the thread.
@@ -32,13 +33,16 @@ public final class Lane: @unchecked Sendable {
     }
 
     /// Lets the lane do all turns up to `number`.
-    public func request(_ number: UInt32) { allowed.signal(number) }
+    public func request(_ number: UInt32) {
+        requested = number
+        allowed.signal(number)
+    }
 
     /// Ends the thread after the turn it is in, and waits for it.
     public func stop() {
         guard !stopping.has(1) else { return }
         stopping.signal(1)
-        allowed.signal(.max)
+        allowed.signal(requested &+ 1)
         pthread_join(thread, nil)
     }
 
@@ -64,7 +68,7 @@ public final class Lane: @unchecked Sendable {
                 if stopping.has(1) { return }
                 turn(number)
                 done.signal(number)
-                number += 1
+                number &+= 1
             }
         }
     }

@@ -25,6 +25,18 @@ public struct Rows: Sendable {
     }
 }
 
+/// Parts of sums of all tokens of a step, in doubles: token t's begin `t * stride` doubles after the first.
+public struct Parts: Sendable {
+    public var range: BufferRange
+    /// Doubles from one token's part to the next.
+    public var stride: Int
+
+    public init(_ range: BufferRange, stride: Int) {
+        self.range = range
+        self.stride = stride
+    }
+}
+
 /// A weight matrix in a device's packed layout: y = W x.
 public struct Matrix: Sendable {
     public var range: BufferRange

@@ -128,8 +128,8 @@ public enum Operation: Sendable {
             case store(Rows)
             /// Adds to what is there.
             case add(Rows)
-            /// Exact sums of this matrix's columns, to be added to others' by `sum`: doubles, `stride` apart.
-            case parts(BufferRange, stride: Int)
+            /// Exact sums of this matrix's columns, to be added to others' by `sum`; added to what is there if `adding`.
+            case parts(Parts, adding: Bool)
         }
 
         public struct Factor: Sendable {
@@ -202,10 +202,12 @@ public enum Operation: Sendable {
         public var rotatedDimensions: Int
         public var isInterleaved: Bool
         public var cache: Cache
+        /// The cache's pool: only tokens of its sequences are stored.
+        public var pool: Int
 
         public init(
             heads: Heads, query: Rows, key: Rows, value: Rows, queryNorm: Norm? = nil, keyNorm: Norm? = nil, rotary: Int? = nil,
-            rotatedDimensions: Int = 0, isInterleaved: Bool = false, cache: Cache
+            rotatedDimensions: Int = 0, isInterleaved: Bool = false, cache: Cache, pool: Int = 0
         ) {
             self.heads = heads
             self.query = query
@@ -217,6 +219,7 @@ public enum Operation: Sendable {
             self.rotatedDimensions = rotatedDimensions
             self.isInterleaved = isInterleaved
             self.cache = cache
+            self.pool = pool
         }
     }
 
@@ -230,8 +233,10 @@ public enum Operation: Sendable {
         /// Index of the step's tiling.
         public var tiling: Int
         public var cache: Cache
+        /// The cache's pool: only tokens of its sequences attend.
+        public var pool: Int
 
-        public init(heads: Heads, query: Rows, output: Rows, scale: Float, window: Int, tiling: Int, cache: Cache) {
+        public init(heads: Heads, query: Rows, output: Rows, scale: Float, window: Int, tiling: Int, cache: Cache, pool: Int = 0) {
             self.heads = heads
             self.query = query
             self.output = output
@@ -239,21 +244,19 @@ public enum Operation: Sendable {
             self.window = window
             self.tiling = tiling
             self.cache = cache
+            self.pool = pool
         }
     }
 
     /// rows += parts + bias, rounded once.
     public struct Sum: Sendable {
-        public var parts: [BufferRange]
-        /// Doubles from one token's part to the next.
-        public var stride: Int
+        public var parts: [Parts]
         public var columns: Int
         public var bias: Vector?
         public var rows: Rows
 
-        public init(parts: [BufferRange], stride: Int, columns: Int, bias: Vector?, rows: Rows) {
+        public init(parts: [Parts], columns: Int, bias: Vector?, rows: Rows) {
             self.parts = parts
-            self.stride = stride
             self.columns = columns
             self.bias = bias
             self.rows = rows

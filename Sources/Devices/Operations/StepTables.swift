@@ -41,10 +41,15 @@ public final class StepTables {
 
     private let rotaries: [Rotary]
     private let tileTokens: [Int]
+    /// Of the step so far, by tiling.
     private var tileCounts: [Int]
-    /// Micro-batches of the step, and the first tile of each by tiling.
+    /// First block of each pool of the KV cache: ids count over all pools, caches from their own pool's first.
+    private let firstBlocks: [Int32]
+    /// Micro-batches of the step.
     public private(set) var parts: [MicroBatch] = []
-    private var firstTiles: [Int] = []
+    /// Tokens of each pool of each micro-batch, counted from its first, and tiles by tiling.
+    private var poolTokens: [Range<Int>] = []
+    private var poolTiles: [Range<Int>] = []
     private var blockTable: UnsafeMutablePointer<Int32>
     private var blockTableCapacity = 4096
     private var blockTableCount = 0
@@ -53,9 +58,11 @@ public final class StepTables {
 
     /// - Parameters:
     ///   - tileTokens: most tokens of a tile, by tiling.
+    ///   - pools: blocks of the KV cache, by pool.
     /// - Throws: `MemoryError`.
-    public init(memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int]) throws(MemoryError)
-    {
+    public init(
+        memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int], pools: [Int]
+    ) throws(MemoryError) {
         var buffers: [Buffer] = []
         func make<Element>(_ count: Int, _ type: Element.Type) throws(MemoryError) -> UnsafeMutablePointer<Element> {
             let (bytes, overflow) = max(1, count).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
@@ -85,19 +92,35 @@ public final class StepTables {
         for _ in tileTokens { tiles.append(try make(capacity, mk_attention_tile.self)) }
         self.tiles = tiles
         tileCounts = Array(repeating: 0, count: tileTokens.count)
+        var firstBlocks: [Int32] = []
+        var blocks = 0
+        for pool in pools {
+            firstBlocks.append(Int32(clamping: blocks))
+            blocks += pool
+        }
+        self.firstBlocks = firstBlocks
         parts.reserveCapacity(capacity + 1)
-        firstTiles.reserveCapacity((capacity + 1) * tileTokens.count)
+        poolTokens.reserveCapacity((capacity + 1) * pools.count)
+        poolTiles.reserveCapacity((capacity + 1) * pools.count * tileTokens.count)
         blockTable = .allocate(capacity: blockTableCapacity)
         self.buffers = buffers
     }
 
     deinit { blockTable.deallocate() }
 
-    /// Tiles of a micro-batch under a tiling.
-    public func tiles(of part: MicroBatch, tiling: Int) -> Range<Int> {
-        let next = part.index + 1
-        let end = next < parts.count ? firstTiles[next * tileTokens.count + tiling] : tileCounts[tiling]
-        return firstTiles[part.index * tileTokens.count + tiling]..<end
+    /// Tokens of a micro-batch whose keys and values are in a pool, counted from its first.
+    public func tokens(of part: MicroBatch, pool: Int) -> Range<Int> { poolTokens[part.index * firstBlocks.count + pool] }
+
+    /// Tiles of a micro-batch under a tiling, of one pool's sequences.
+    public func tiles(of part: MicroBatch, tiling: Int, pool: Int) -> Range<Int> {
+        poolTiles[(part.index * firstBlocks.count + pool) * tileTokens.count + tiling]
+    }
+
+    /// The pool that a block is of.
+    public func pool(of block: Int32) -> Int {
+        var pool = firstBlocks.count - 1
+        while pool > 0, firstBlocks[pool] > block { pool -= 1 }
+        return pool
     }
 
     /// Starts a step whose entries have so many KV blocks together.
@@ -105,7 +128,8 @@ public final class StepTables {
         tokenCount = 0
         rowCount = 0
         parts.removeAll(keepingCapacity: true)
-        firstTiles.removeAll(keepingCapacity: true)
+        poolTokens.removeAll(keepingCapacity: true)
+        poolTiles.removeAll(keepingCapacity: true)
         blockTableCount = 0
         for tiling in tileCounts.indices { tileCounts[tiling] = 0 }
         guard blocks > blockTableCapacity else { return }
@@ -118,15 +142,19 @@ public final class StepTables {
     public func beginPart() {
         parts.append(
             MicroBatch(index: parts.count, firstToken: tokenBase + tokenCount, tokenCount: 0, firstRow: rowBase + rowCount, rowCount: 0))
-        for tiling in tileCounts.indices { firstTiles.append(tileCounts[tiling]) }
+        for _ in 0..<firstBlocks.count {
+            poolTokens.append(0..<0)
+            for _ in 0..<tileTokens.count { poolTiles.append(0..<0) }
+        }
     }
 
     /// Adds tokens of one sequence to the current micro-batch; they start at position `start`; logits are wanted of some, by offset.
     ///
-    /// - Precondition: everything is in range and within what `begin` and `init` were told.
+    /// - Precondition: everything is in range and within what `begin` and `init` were told; sequences of one pool follow one another.
     public func add(tokens ids: [Int32], start: Int, blocks: [Int32], logits: [Int]) {
         let table = blockTable + blockTableCount
-        for index in 0..<blocks.count { table[index] = blocks[index] }
+        let pool = blocks.isEmpty ? 0 : pool(of: blocks[0]), base = firstBlocks[pool]
+        for index in 0..<blocks.count { table[index] = blocks[index] - base }
         blockTableCount += blocks.count
         let first = tokenCount, origin = parts[parts.count - 1].firstToken - tokenBase
         precondition(first + ids.count <= capacity && rowCount + logits.count <= chosenCapacity, "a step larger than its tables")
@@ -138,7 +166,13 @@ public final class StepTables {
             slotOfToken[row] = Int32(truncatingIfNeeded: position % Self.blockTokens)
             for rotary in rotaries.indices { rotate(rotary, position: position, row: row) }
         }
+        let inPool = (parts.count - 1) * firstBlocks.count + pool
+        let before = poolTokens[inPool].isEmpty ? first - origin : poolTokens[inPool].lowerBound
+        precondition(poolTokens[inPool].isEmpty || poolTokens[inPool].upperBound == first - origin, "sequences of other pools in between")
+        poolTokens[inPool] = before..<first - origin + ids.count
         for tiling in tileTokens.indices {
+            let place = inPool * tileTokens.count + tiling
+            if poolTiles[place].isEmpty { poolTiles[place] = tileCounts[tiling]..<tileCounts[tiling] }
             var from = 0
             while from < ids.count {
                 let count = min(tileTokens[tiling], ids.count - from)
@@ -147,6 +181,7 @@ public final class StepTables {
                 tileCounts[tiling] += 1
                 from += count
             }
+            poolTiles[place] = poolTiles[place].lowerBound..<tileCounts[tiling]
         }
         for index in 0..<logits.count {
             chosen[rowCount] = Int32(truncatingIfNeeded: first + logits[index])

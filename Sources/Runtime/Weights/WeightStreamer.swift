@@ -7,7 +7,8 @@ import Models
     import Glibc
 #endif
 
-/// Reads the weights that a stage does not keep from the checkpoint, packs them on the way, and hands them over in program order.
+/// Brings the weights that a device multiplies and does not keep, from the checkpoint (packed on the way) or from another memory, and hands
+/// them over in program order.
 ///
 /// The window is a ring of slots; piece p of a step always comes into slot p modulo their number, so that programs know its address
 /// beforehand. A few threads each take the next chunk in program order, read it past the page cache and pack it. They run ahead of the
@@ -24,11 +25,16 @@ final class WeightStreamer: @unchecked Sendable {
     }
 
     let pieces: [StreamPiece]
-    private let chunks: [[StreamChunk]]
+    private let sources: [[StreamSource]]
     private let files: [DirectFile]
     private let slots: [BufferRange]
+    /// The way into the slots' memory; empty: it is the host's.
+    private let links: [Link]
+    /// Of each thread: what was read, what it needs to pack, and what was packed and goes over a link.
     private let rawBuffers: [Buffer]
-    private let scratchBytes: Int
+    private let scratchBuffers: [Buffer]
+    private let bounceBuffers: [Buffer]
+    private let variants: StepVariants
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var threads: [pthread_t] = []
@@ -39,29 +45,35 @@ final class WeightStreamer: @unchecked Sendable {
     private var nextStep: UInt32 = 1
     private var nextPiece = 0
     private var nextChunk = 0
-    /// Steps whose needs are known, and the last ones among them that want logits. One that does cannot end before its pieces were read, so
-    /// that as many are remembered as may be in flight; steps that do not may be any number ahead of what is read.
+    /// Steps whose needs are known, and the last ones among them that need a piece. One that does cannot end before its pieces were read,
+    /// so that as many are remembered as may be in flight; steps that do not may be any number ahead of what is read.
     private var knownSteps: UInt32 = 0
-    private var wantingLogits: [UInt32]
-    private var wantingCount = 0
+    private var needs: [(step: UInt32, needs: StepNeeds)]
+    private var needCount = 0
     private var isStopping = false
     private var failure: DiskError?
     private var waited = 0.0
     private var readBytes = 0
 
     /// - Parameters:
+    ///   - sources: where each piece comes from.
     ///   - window: bytes of the ring; at least two of the largest piece.
+    ///   - links: the way into the device's memory; empty: it is the host's.
+    ///   - host: memory for what is read and packed.
     ///   - readers: threads that read and pack.
     ///   - stepsInFlight: steps that may be announced before the first of them ends.
     /// - Throws: `MemoryError`, `DiskError`, `RuntimeError`.
     init(
-        _ pieces: [StreamPiece], checkpoint: Checkpoint, memory: any Memory, window: Int, readers: Int, stepsInFlight: Int
+        _ pieces: [StreamPiece], sources: [[StreamSource]], checkpoint: Checkpoint, memory: any Memory, links: [Link], host: any Memory,
+        window: Int, readers: Int, stepsInFlight: Int, variants: StepVariants
     ) throws {
         self.pieces = pieces
-        var chunks: [[StreamChunk]] = []
-        for piece in pieces { chunks.append(try StreamChunk.chunks(of: piece, checkpoint: checkpoint)) }
-        self.chunks = chunks
-        files = try checkpoint.files.map { try DirectFile(path: $0.path) }
+        self.sources = sources
+        self.links = links
+        self.variants = variants
+        var chunks: [StreamChunk] = []
+        for source in sources.joined() { if case .file(let chunk) = source { chunks.append(chunk) } }
+        files = chunks.isEmpty ? [] : try checkpoint.files.map { try DirectFile(path: $0.path) }
         let largest = pieces.map(\.byteCount).max() ?? 0
         let count = min(pieces.count, window / max(1, largest))
         guard count >= min(2, pieces.count) else {
@@ -70,13 +82,21 @@ final class WeightStreamer: @unchecked Sendable {
         var slots: [BufferRange] = []
         for _ in 0..<count { slots.append(BufferRange(try memory.allocate(largest, for: .staging))) }
         self.slots = slots
-        let raw = chunks.joined().map { DirectFile.room(for: $0.bytes.count) }.max() ?? 0
-        scratchBytes = chunks.joined().map(\.scratchBytes).max() ?? 0
-        var buffers: [Buffer] = []
-        for _ in 0..<max(1, readers) { buffers.append(try memory.allocate(raw + scratchBytes, for: .staging)) }
-        rawBuffers = buffers
+        let raw = chunks.map { DirectFile.room(for: $0.bytes.count) }.max() ?? 0
+        let scratch = chunks.map(\.scratchBytes).max() ?? 0
+        let bounce = links.isEmpty ? 0 : chunks.map(\.packedBytes).max() ?? 0
+        // From a memory one thread keeps up with a link.
+        let threads = chunks.isEmpty ? 1 : max(1, readers)
+        func buffers(_ bytes: Int) throws(MemoryError) -> [Buffer] {
+            var buffers: [Buffer] = []
+            for _ in 0..<threads { buffers.append(try host.allocate(bytes, for: .staging)) }
+            return buffers
+        }
+        rawBuffers = try buffers(raw)
+        scratchBuffers = try buffers(scratch)
+        bounceBuffers = try buffers(bounce)
         state = Array(repeating: Slot(), count: count)
-        wantingLogits = Array(repeating: 0, count: stepsInFlight + 1)
+        needs = Array(repeating: (0, StepNeeds()), count: stepsInFlight + 1)
         mutex = .allocate(capacity: 1)
         changed = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -125,32 +145,38 @@ final class WeightStreamer: @unchecked Sendable {
         threads = []
     }
 
-    /// Says whether the next step wants logits; its pieces may be read from now on.
-    func announce(wantsLogits: Bool) {
+    /// Says what the next step needs; its pieces may be read from now on.
+    func announce(_ step: StepNeeds) {
         locked {
-            knownSteps += 1
-            guard wantsLogits else { return }
-            wantingLogits[wantingCount % wantingLogits.count] = knownSteps
-            wantingCount += 1
+            knownSteps &+= 1
+            for index in pieces.indices where step.uses(pieces[index]) {
+                needs[needCount % needs.count] = (knownSteps, step)
+                needCount += 1
+                return
+            }
         }
     }
 
-    /// Waits until a piece of a step is in its slot. After a failure it returns at once.
-    func acquire(_ piece: Int, step: UInt32) {
+    /// Waits until a piece that a step uses is in its slot. After a failure it returns at once.
+    func acquire(_ piece: Int, step: UInt32, needs: StepNeeds) {
+        guard needs.uses(pieces[piece]) else { return }
         let slot = piece % slots.count
-        let start = Self.seconds()
+        let start = Stopwatch.now()
         locked {
             while failure == nil,
                 !(state[slot].step == step && state[slot].piece == piece && state[slot].chunksLeft == 0 && state[slot].isInUse)
             {
                 pthread_cond_wait(changed, mutex)
             }
-            waited += Self.seconds() - start
+            waited += Stopwatch.now() - start
         }
     }
 
     /// The piece's slot may be written again.
-    func release(_ piece: Int) { locked { state[piece % slots.count].isInUse = false } }
+    func release(_ piece: Int, needs: StepNeeds) {
+        guard needs.uses(pieces[piece]) else { return }
+        locked { state[piece % slots.count].isInUse = false }
+    }
 
     /// What went wrong while reading; the steps since are worthless.
     var error: DiskError? { locked { failure } }
@@ -167,12 +193,6 @@ final class WeightStreamer: @unchecked Sendable {
         return body()
     }
 
-    private static func seconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
     private final class Reader {
         let streamer: WeightStreamer
         let number: Int
@@ -185,25 +205,44 @@ final class WeightStreamer: @unchecked Sendable {
 
     /// What a thread does: chunk after chunk.
     private func read(_ number: Int) {
-        let raw = BufferRange(rawBuffers[number]).address
+        let raw = BufferRange(rawBuffers[number]).address, scratch = BufferRange(scratchBuffers[number]).address
+        let bounce = BufferRange(bounceBuffers[number]).address
         while let (piece, chunk) = take() {
-            let work = chunks[piece][chunk]
+            let source = sources[piece][chunk], slot = slots[piece % slots.count].address
             var fault: DiskError?
-            do throws(DiskError) {
-                let skipped = try files[work.file].read(work.bytes.count, at: work.bytes.lowerBound, into: raw)
-                pack(work, from: raw + skipped, scratch: raw + (rawBuffers[number].byteCount - scratchBytes), slot: piece % slots.count)
-            } catch {
-                fault = error
+            switch source {
+            case .file(let work):
+                do throws(DiskError) {
+                    let skipped = try files[work.file].read(work.bytes.count, at: work.bytes.lowerBound, into: raw)
+                    if links.isEmpty {
+                        pack(work, from: raw + skipped, scratch: scratch, into: slot + work.destination)
+                    } else {
+                        pack(work, from: raw + skipped, scratch: scratch, into: bounce)
+                        move(bounce, to: slot + work.destination, work.packedBytes)
+                    }
+                } catch {
+                    fault = error
+                }
+            case .memory(let range, let destination): move(range.address, to: slot + destination, range.byteCount)
             }
             locked {
-                readBytes += work.bytes.count
+                readBytes += source.byteCount
                 if let fault, failure == nil { failure = fault }
                 state[piece % slots.count].chunksLeft -= 1
             }
         }
     }
 
-    private func pack(_ chunk: StreamChunk, from source: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer, slot: Int) {
+    private func move(_ source: UnsafeMutableRawPointer, to destination: UnsafeMutableRawPointer, _ bytes: Int) {
+        let start = Stopwatch.now()
+        destination.copyMemory(from: source, byteCount: bytes)
+        for index in links.indices { links[index].move(bytes, since: start) }
+    }
+
+    private func pack(
+        _ chunk: StreamChunk, from source: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer,
+        into destination: UnsafeMutableRawPointer
+    ) {
         var job = mk_packing_job()
         job.format = chunk.format.kernelFormat
         job.source = UnsafePointer(source.assumingMemoryBound(to: UInt8.self))
@@ -214,7 +253,7 @@ final class WeightStreamer: @unchecked Sendable {
         job.rows = Int64(chunk.rows.count)
         job.first_column = Int64(chunk.columns.lowerBound)
         job.columns = Int64(chunk.columns.count)
-        job.destination = (slots[slot].address + chunk.destination).assumingMemoryBound(to: UInt8.self)
+        job.destination = destination.assumingMemoryBound(to: UInt8.self)
         job.scratch = scratch.assumingMemoryBound(to: UInt8.self)
         mk_run_packing(&job, 0, 1)
     }
@@ -228,13 +267,13 @@ final class WeightStreamer: @unchecked Sendable {
         }
         while true {
             if isStopping || failure != nil { return nil }
-            if pieces[nextPiece].isForLogits {
-                // Only the step itself says whether it wants logits.
-                if knownSteps < nextStep {
+            // What every step uses is read before the step is known.
+            if pieces[nextPiece].isForLogits || pieces[nextPiece].uses != variants.all {
+                if Int32(bitPattern: knownSteps &- nextStep) < 0 {
                     pthread_cond_wait(changed, mutex)
                     continue
                 }
-                if !wantingLogits.contains(nextStep) {
+                if !isNeeded(nextPiece, step: nextStep) {
                     advance()
                     continue
                 }
@@ -245,13 +284,18 @@ final class WeightStreamer: @unchecked Sendable {
                     pthread_cond_wait(changed, mutex)
                     continue
                 }
-                state[slot] = Slot(step: nextStep, piece: nextPiece, chunksLeft: chunks[nextPiece].count, isInUse: true)
+                state[slot] = Slot(step: nextStep, piece: nextPiece, chunksLeft: sources[nextPiece].count, isInUse: true)
             }
             let taken = (nextPiece, nextChunk)
             nextChunk += 1
-            if nextChunk == chunks[nextPiece].count { advance() }
+            if nextChunk == sources[nextPiece].count { advance() }
             return taken
         }
+    }
+
+    private func isNeeded(_ piece: Int, step: UInt32) -> Bool {
+        for index in needs.indices where needs[index].step == step { return needs[index].needs.uses(pieces[piece]) }
+        return false
     }
 
     /// On to the next piece.
@@ -260,7 +304,7 @@ final class WeightStreamer: @unchecked Sendable {
         nextPiece += 1
         if nextPiece == pieces.count {
             nextPiece = 0
-            nextStep += 1
+            nextStep &+= 1
         }
     }
 }

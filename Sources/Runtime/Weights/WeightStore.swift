@@ -3,11 +3,10 @@ import Checkpoints
 import Devices
 import Models
 
-/// The weights of a stage in a device's memory: matrices packed for its kernels, norms and biases as floats, tables where the checkpoint
-/// has them.
+/// The weights of a stage in one memory: matrices packed for kernels, norms and biases as floats, tables where the checkpoint has them.
 ///
-/// Made in two steps: everything is sized and reserved, then read, checked and packed tensor by tensor. Compiling a program only looks up
-/// what is here.
+/// Made in two steps: everything is sized and reserved, then (`load`) read, checked and packed tensor by tensor. Programs are compiled in
+/// between: they only want to know where everything is.
 /// Invariant: nothing in it moves or goes as long as this object or a buffer range of it lives.
 final class WeightStore {
     private let arena: Buffer
@@ -15,14 +14,17 @@ final class WeightStore {
     private var matrices: [LinearPart: Matrix] = [:]
     private var vectors: [VectorPart: Vector] = [:]
     private var tables: [TensorReference: Operation.Table] = [:]
+    /// In the order in which they are read.
+    private var parts: [LinearPart] = []
+    private var vectorParts: [VectorPart] = []
 
     /// Bytes of packed matrices.
     let matrixBytes: Int
 
-    /// Reads and packs what was asked for, each part once; `progress` gets values in 0...1 from the calling thread.
+    /// Sizes and reserves what was asked for, each part once.
     ///
-    /// - Throws: `RuntimeError` where the checkpoint lacks something, `MemoryError` before anything is read.
-    init(_ requests: WeightRequests, checkpoint: Checkpoint, cpu: CPU, memory: any Memory, progress: ((Double) -> Void)?) throws {
+    /// - Throws: `RuntimeError` where the checkpoint lacks a table or sizes overflow, `MemoryError`.
+    init(_ requests: WeightRequests, checkpoint: Checkpoint, memory: any Memory) throws {
         var sizes: [(part: LinearPart, offset: Int)] = []
         var total = 0
         var seen: Set<LinearPart> = []
@@ -42,20 +44,32 @@ final class WeightStore {
         arena = try memory.allocate(total, for: .weights)
         floats = try memory.allocate(floatCount * MemoryLayout<Float>.stride, for: .weights)
         matrixBytes = total
-        let reader = WeightReader(checkpoint: checkpoint, cpu: cpu)
         for (part, offset) in lengths {
             let range = BufferRange(floats, offset: offset * 4, byteCount: Self.padded(part.range.count) * 4)
-            try reader.read(part, into: range.address.assumingMemoryBound(to: Float.self))
             vectors[part] = Vector(range, count: part.range.count)
+            vectorParts.append(part)
         }
         for (part, offset) in sizes {
-            let range = BufferRange(arena, offset: offset, byteCount: try Self.byteCount(part))
-            try reader.pack(part, into: range.address)
-            matrices[part] = part.matrix(in: range)
-            progress?(Double(offset + range.byteCount) / Double(max(1, total)))
+            matrices[part] = part.matrix(in: BufferRange(arena, offset: offset, byteCount: try Self.byteCount(part)))
+            parts.append(part)
         }
         let mapped = MappedMemory(checkpoint)
-        for reference in requests.tables where tables[reference] == nil { tables[reference] = try reader.table(reference, in: mapped) }
+        for reference in requests.tables where tables[reference] == nil {
+            tables[reference] = try WeightReader.table(reference, checkpoint: checkpoint, in: mapped)
+        }
+    }
+
+    /// Reads, checks and packs everything; `progress` gets bytes from the calling thread.
+    ///
+    /// - Throws: `RuntimeError` where the checkpoint lacks something.
+    func load(_ checkpoint: Checkpoint, cpu: CPU, progress: (Int) -> Void) throws {
+        let reader = WeightReader(checkpoint: checkpoint, cpu: cpu)
+        for part in vectorParts { try reader.read(part, into: vector(part).range.address.assumingMemoryBound(to: Float.self)) }
+        for part in parts {
+            let range = matrix(part).range
+            try reader.pack(part, into: range.address)
+            progress(range.byteCount)
+        }
     }
 
     /// Matrices begin on pages, so that huge ones serve them.
@@ -64,7 +78,7 @@ final class WeightStore {
     private static func padded(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 
     /// Bytes of a packed part.
-    static func byteCount(_ part: LinearPart) throws -> Int {
+    static func byteCount(_ part: LinearPart) throws(RuntimeError) -> Int {
         let reference = part.linear.weight
         guard let bytes = packedByteCount(format: reference.format, rows: part.rows.count, columns: part.columns.count) else {
             throw RuntimeError.invalidPlan("tensor '\(reference.name)' is too large")

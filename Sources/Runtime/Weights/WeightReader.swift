@@ -37,8 +37,8 @@ struct WeightReader {
     }
 
     /// The stored rows of a table.
-    func table(_ reference: TensorReference, in mapped: MappedMemory) throws -> Operation.Table {
-        let entry = try tensor(reference)
+    static func table(_ reference: TensorReference, checkpoint: Checkpoint, in mapped: MappedMemory) throws -> Operation.Table {
+        let entry = try tensor(reference, checkpoint: checkpoint)
         guard let columns = reference.shape.last, let rowBytes = reference.format.byteCount(elements: columns), !reference.transposed,
             let skipped = reference.format.byteCount(elements: reference.rowOffset * columns)
         else { throw RuntimeError.unsupported("table '\(reference.name)'") }
@@ -48,6 +48,10 @@ struct WeightReader {
     }
 
     private func tensor(_ reference: TensorReference) throws -> TensorEntry {
+        try Self.tensor(reference, checkpoint: checkpoint)
+    }
+
+    private static func tensor(_ reference: TensorReference, checkpoint: Checkpoint) throws -> TensorEntry {
         guard let entry = checkpoint.tensor(reference.name) else {
             throw RuntimeError.invalidPlan("the checkpoint has no tensor '\(reference.name)'")
         }

@@ -5,19 +5,19 @@ import Plans
 
 /// The paged KV cache of a stage's share: for every layer that attends there, blocks of 64 tokens, each with the share's KV heads.
 final class KeyValueCache {
-    let blockCount: Int
-    let format: mk_kv_format
+    let share: KeyValueShare
     /// By layer of the model; layers without a cache have none.
     private var layers: [Int: Operation.Cache] = [:]
-    private let heads: Range<Int>
     private let buffer: Buffer
+
+    /// The share's KV heads.
+    var heads: Range<Int> { share.heads }
 
     /// - Parameter attention: the layers that attend, by their number in the model.
     /// - Throws: `MemoryError`, `RuntimeError`.
     init(_ share: KeyValueShare, attention: [(layer: Int, spec: AttentionSpec)], blockCount: Int, memory: any Memory) throws {
-        format = try share.format.kernelFormat
-        heads = share.heads
-        self.blockCount = blockCount
+        self.share = share
+        let format = try share.format.kernelFormat, heads = share.heads
         let attention = attention.filter { share.layers.contains($0.layer) }
         guard let bytes = Self.byteCount(attention.map(\.spec), heads: heads, format: share.format, blocks: blockCount) else {
             throw RuntimeError.outOfMemory(what: "the KV cache", needed: .max, available: 0)
@@ -32,10 +32,7 @@ final class KeyValueCache {
         }
     }
 
-    /// Whether some heads of a layer are here.
-    func holds(layer: Int, heads part: Range<Int>) -> Bool {
-        layers[layer] != nil && heads.lowerBound <= part.lowerBound && part.upperBound <= heads.upperBound
-    }
+    func holds(layer: Int) -> Bool { layers[layer] != nil }
 
     /// Bytes of so many blocks; nil where they overflow.
     static func byteCount(_ attention: [AttentionSpec], heads: Range<Int>? = nil, format: KeyValueFormat, blocks: Int) -> Int? {

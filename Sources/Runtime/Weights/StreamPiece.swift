@@ -1,20 +1,36 @@
 import Checkpoints
 import Devices
 import Models
+import Plans
 
 /// Matrices that a stage uses together and that pass through one slot of its window together.
 struct StreamPiece {
     let parts: [LinearPart]
+    /// What their home holds of each: the parts themselves, or matrices of which they are some rows.
+    let whole: [LinearPart]
+    let home: MemoryID
     /// Where each begins in the slot.
     let offsets: [Int]
     let byteCount: Int
+    /// The kinds of steps that use it.
+    let uses: VariantSet
     /// Whether only steps that want logits use it.
     let isForLogits: Bool
 
     /// - Throws: `RuntimeError.invalidPlan` where a size overflows.
-    init(_ parts: [LinearPart], isForLogits: Bool = false) throws {
+    init(_ parts: [LinearPart], whole: [LinearPart], home: MemoryID, uses: VariantSet, isForLogits: Bool) throws(RuntimeError) {
         self.parts = parts
+        self.whole = whole
+        self.home = home
+        self.uses = uses
         self.isForLogits = isForLogits
+        (offsets, byteCount) = try Self.layout(parts)
+    }
+
+    /// Bytes of a slot that holds these parts.
+    static func byteCount(_ parts: [LinearPart]) throws(RuntimeError) -> Int { try layout(parts).byteCount }
+
+    private static func layout(_ parts: [LinearPart]) throws(RuntimeError) -> (offsets: [Int], byteCount: Int) {
         var offsets: [Int] = []
         var total = 0
         for part in parts {
@@ -23,8 +39,40 @@ struct StreamPiece {
             guard !overflow, sum < Int.max - 8192 else { throw RuntimeError.invalidPlan("streamed weights are too large") }
             total = (sum + 4095) / 4096 * 4096
         }
-        self.offsets = offsets
-        byteCount = total
+        return (offsets, total)
+    }
+}
+
+/// What one thread brings at a time of a piece.
+enum StreamSource {
+    /// Rows that are read from the checkpoint and packed.
+    case file(StreamChunk)
+    /// Packed bytes in another memory, and where they go in the slot.
+    case memory(BufferRange, destination: Int)
+
+    /// Bytes that are read.
+    var byteCount: Int {
+        switch self {
+        case .file(let chunk): chunk.bytes.count
+        case .memory(let range, _): range.byteCount
+        }
+    }
+
+    /// The bytes of a piece whose parts a memory holds, in the order of use.
+    static func list(_ piece: StreamPiece, in store: WeightStore) -> [StreamSource] {
+        var result: [StreamSource] = []
+        for index in piece.parts.indices {
+            let part = piece.parts[index], whole = store.matrix(piece.whole[min(index, piece.whole.count - 1)]).range
+            let skipped = (part.rows.lowerBound - piece.whole[min(index, piece.whole.count - 1)].rows.lowerBound) / 16
+            let group = packedByteCount(format: part.linear.weight.format, rows: 16, columns: part.columns.count) ?? 0
+            let bytes = (part.rows.count + 15) / 16 * group
+            for first in stride(from: 0, to: bytes, by: StreamChunk.targetBytes) {
+                let range = BufferRange(
+                    whole.buffer, offset: whole.offset + skipped * group + first, byteCount: min(StreamChunk.targetBytes, bytes - first))
+                result.append(.memory(range, destination: piece.offsets[index] + first))
+            }
+        }
+        return result
     }
 }
 
@@ -81,6 +129,9 @@ struct StreamChunk {
         }
         return result
     }
+
+    /// Bytes of the packed rows.
+    var packedBytes: Int { packedByteCount(format: format, rows: rows.count, columns: columns.count) ?? 0 }
 
     /// Bytes that packing needs beside source and destination.
     var scratchBytes: Int { isTransposed ? 16 * columns.count * format.blockBytes : 0 }

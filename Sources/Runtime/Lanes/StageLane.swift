@@ -1,0 +1,84 @@
+import Devices
+import Plans
+
+/// A lane of a stage: a device that runs its part of the program, or a way between two memories.
+final class StageLane {
+    let name: String
+    private let phases: [LanePhase]
+    private let variants: StepVariants
+    /// What `run` commands run.
+    private let program: (any DeviceProgram)?
+    private let streamer: WeightStreamer?
+    /// What copies pass through.
+    private let links: [Link]
+
+    init(
+        name: String, phases: [LanePhase], variants: StepVariants, program: (any DeviceProgram)? = nil, streamer: WeightStreamer? = nil,
+        links: [Link] = []
+    ) {
+        self.name = name
+        self.phases = phases
+        self.variants = variants
+        self.program = program
+        self.streamer = streamer
+        self.links = links
+    }
+
+    /// Does the lane's part of step `number` (the first is 1).
+    func run(_ tables: StepTables, step number: UInt32) {
+        let needs = variants.needs(of: tables)
+        // By index here and below: iterators over arrays allocate in unoptimised builds, and no step may.
+        for phase in phases.indices {
+            let forLogits = phases[phase].isForLogits
+            if forLogits, tables.rowCount == 0 { continue }
+            if let streamer {
+                for index in phases[phase].acquired.indices {
+                    streamer.acquire(phases[phase].acquired[index], step: number, needs: needs)
+                }
+            }
+            for part in tables.parts.indices where !forLogits || tables.parts[part].rowCount > 0 {
+                let variant = variants.variant(tokens: tables.parts[part].tokenCount, rows: tables.parts[part].rowCount)
+                for command in phases[phase].commands[variant].indices {
+                    run(phases[phase].commands[variant][command], tables, tables.parts[part])
+                }
+            }
+            if let streamer {
+                for index in phases[phase].released.indices { streamer.release(phases[phase].released[index], needs: needs) }
+            }
+        }
+    }
+
+    @inline(__always)
+    private func run(_ command: LaneCommand, _ tables: StepTables, _ part: MicroBatch) {
+        switch command {
+        case .run(let segment): program?.run(segment, tables, part)
+        case .receive(let channel): channel.receive()
+        case .send(let channel): channel.send()
+        case .copy(let copy):
+            let start = Stopwatch.now()
+            let bytes = copy.run(tables, part)
+            for index in links.indices { links[index].move(bytes, since: start) }
+        }
+    }
+}
+
+extension StepVariants {
+    /// The kinds of a step's micro-batches.
+    func needs(of tables: StepTables) -> StepNeeds {
+        var needs = StepNeeds()
+        for index in tables.parts.indices {
+            let part = tables.parts[index], kind: VariantSet = 1 << VariantSet(variant(tokens: part.tokenCount, rows: part.rowCount))
+            needs.variants |= kind
+            if part.rowCount > 0 { needs.logitsVariants |= kind }
+        }
+        return needs
+    }
+}
+
+/// What a step uses of streamed weights: the kinds of its micro-batches, of all and of those that want logits.
+struct StepNeeds {
+    var variants: VariantSet = 0
+    var logitsVariants: VariantSet = 0
+
+    func uses(_ piece: StreamPiece) -> Bool { piece.uses & (piece.isForLogits ? logitsVariants : variants) != 0 }
+}

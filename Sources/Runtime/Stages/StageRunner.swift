@@ -1,0 +1,71 @@
+import Checkpoints
+import Devices
+import Models
+import Plans
+
+/// One stage, reserved and compiled; `load` reads its weights.
+final class StageRunner {
+    let slice: StageSlice
+    let weights: StageWeights
+    let lanes: [StageLane]
+    private let caches: [KeyValueCache]
+    private let buffers: StageBuffers
+
+    /// Sizes and reserves everything, and compiles what each lane does.
+    ///
+    /// - Throws: `RuntimeError`, `MemoryError`, `DeviceError`, `DiskError`; nothing was read then.
+    init(
+        slice: StageSlice, checkpoint: Checkpoint, devices: LocalDevices, tables: StepTableKinds, limits: StepLimits,
+        schedule: ReplicaSchedule, shared: StepBuffers, channels: ChannelStorage, inlet: StageBoundary?, outlet: StageBoundary?
+    ) throws {
+        self.slice = slice
+        weights = try StageWeights(slice, checkpoint: checkpoint, devices: devices, stepsInFlight: schedule.stepsInFlight)
+        var caches: [KeyValueCache] = []
+        for share in slice.stage.keyValue {
+            caches.append(
+                try KeyValueCache(
+                    share, attention: slice.attention, blockCount: schedule.pools[share.pool], memory: devices.memory(share.memory)))
+        }
+        self.caches = caches
+        buffers = StageBuffers(slice: slice, devices: devices, limits: limits, slots: schedule.stepsInFlight, shared: shared)
+        let compiler = StageCompiler(
+            slice: slice, weights: weights, caches: caches, buffers: buffers, tables: tables, devices: devices, channels: channels,
+            inlet: inlet, outlet: outlet)
+        var lanes: [StageLane] = []
+        for lane in try compiler.lanes() {
+            switch lane.key {
+            case .device(let id):
+                let device = devices.device(id)
+                lanes.append(
+                    StageLane(
+                        name: device.name, phases: lane.phases, variants: slice.variants,
+                        program: try device.compile(lane.segments, limits: limits), streamer: weights.streamer(of: id)))
+            case .copies(let from, let to):
+                lanes.append(
+                    StageLane(
+                        name: "\(devices.memory(from).name) to \(devices.memory(to).name)", phases: lane.phases, variants: slice.variants,
+                        links: devices.links(from: from, to: to)))
+            }
+        }
+        self.lanes = lanes
+    }
+
+    deinit { for streamer in weights.streamers { streamer.stop() } }
+
+    /// Reads the weights that are kept, and begins to read those that are not.
+    func load(_ checkpoint: Checkpoint, cpu: CPU, progress: (Int) -> Void) throws {
+        try weights.load(checkpoint, cpu: cpu, progress: progress)
+        for streamer in weights.streamers { try streamer.start() }
+    }
+
+    /// Says what the next step will want, so that its weights may be read.
+    func announce(_ needs: StepNeeds) {
+        for index in weights.streamers.indices { weights.streamers[index].announce(needs) }
+    }
+
+    /// What went wrong while weights were read.
+    var error: DiskError? {
+        for index in weights.streamers.indices { if let error = weights.streamers[index].error { return error } }
+        return nil
+    }
+}
