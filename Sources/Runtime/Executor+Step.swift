@@ -29,6 +29,7 @@ extension Executor {
         if lanes.isEmpty {
             stages[0].lanes[0].run(tables, step: submitted)
         } else {
+            if oneStepAtATime { for index in lanes.indices { lanes[index].done.wait(submitted &- 1) } }
             for index in lanes.indices { lanes[index].request(submitted) }
         }
         return StepTicket(number: submitted, logitsRows: rows)

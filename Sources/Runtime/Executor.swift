@@ -24,11 +24,16 @@ public final class Executor {
         public var threads: Int
         /// The plan's GPUs, by their keys.
         public var emulated: [Emulation]
+        /// The folder of the plan's disk: where keys and values go.
+        public var diskDirectory: String
 
-        public init(instructionSet: InstructionSet? = nil, threads: Int = 1, emulated: [Emulation] = []) {
+        public init(
+            instructionSet: InstructionSet? = nil, threads: Int = 1, emulated: [Emulation] = [], diskDirectory: String = "/var/tmp"
+        ) {
             self.instructionSet = instructionSet
             self.threads = threads
             self.emulated = emulated
+            self.diskDirectory = diskDirectory
         }
     }
 
@@ -51,6 +56,8 @@ public final class Executor {
     /// Threads of the stages' lanes; empty where the caller's thread runs the only one.
     private(set) var lanes: [Lane] = []
     let variants: StepVariants
+    /// Whether a step may only begin when the one before is done.
+    let oneStepAtATime: Bool
     /// Logits of all steps in flight, in host memory.
     let logitsRows: Rows
     /// By step in flight: which of its rows of logits has the n-th row that was asked for.
@@ -86,12 +93,17 @@ public final class Executor {
         variants = slices[0].variants
         let limits = StepLimits(tokens: schedule.stepTokens, logits: schedule.stepLogits)
         let kinds = StepTableKinds(model)
+        let isStaged = slices.contains { slice in slice.stage.keyValue.contains { slice.isStaged($0) } }
+        if isStaged, schedule.sharesPrefixes {
+            throw RuntimeError.unsupported("prompts that share blocks of keys and values which are brought elsewhere to be attended to")
+        }
+        oneStepAtATime = slices.contains(where: \.hasSeveralAttending)
         var tables: [StepTables] = []
         for slot in 0..<schedule.stepsInFlight {
             tables.append(
                 try StepTables(
                     memory: devices.host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries,
-                    tileTokens: kinds.tileTokens, pools: schedule.pools))
+                    tileTokens: kinds.tileTokens, pools: schedule.pools, isStaged: isStaged))
         }
         self.tables = tables
         rowPlaces = Array(repeating: Array(repeating: 0, count: schedule.stepLogits), count: schedule.stepsInFlight)
@@ -112,7 +124,7 @@ public final class Executor {
                 try StageRunner(
                     slice: slice, checkpoint: checkpoint, devices: devices, tables: kinds, limits: limits, schedule: schedule,
                     shared: shared, channels: channels, inlet: number > 0 ? boundaries[number - 1] : nil,
-                    outlet: number < boundaries.count ? boundaries[number] : nil))
+                    outlet: number < boundaries.count ? boundaries[number] : nil, directory: options.diskDirectory))
         }
         self.stages = stages
         if case .learned(let table, let offset) = model.positions {

@@ -19,15 +19,20 @@ import Testing
         private let lock = NSLock()
         private var known: [String: [[Float]]] = [:]
 
-        func logits(_ golden: Golden, skipping: Int) throws -> [[Float]] {
+        /// The model's prompt over and over, from some token on.
+        static func tokens(_ golden: Golden, skipping: Int) -> [Int32] {
+            (0..<140).map { golden.prompt[($0 + skipping) % golden.prompt.count] }
+        }
+
+        func logits(_ golden: Golden, skipping: Int, count: Int) throws -> [[Float]] {
             lock.lock()
             defer { lock.unlock() }
-            let key = "\(golden.name) \(skipping)"
-            if let known = known[key] { return known }
-            let tokens = Array(golden.prompt.dropFirst(skipping).prefix(22))
-            let logits = try golden.executor(stepTokens: 32).logits(of: tokens, slices: [32], blocks: [0])
+            let isLong = count > 22, key = "\(golden.name) \(skipping) \(isLong)"
+            if let known = known[key] { return Array(known.prefix(count)) }
+            let tokens = Array(Self.tokens(golden, skipping: skipping).prefix(isLong ? 140 : 22))
+            let logits = try golden.executor(stepTokens: 32).logits(of: tokens, slices: [32], blocks: [0, 1, 2])
             known[key] = logits
-            return logits
+            return Array(logits.prefix(count))
         }
     }
 
@@ -45,13 +50,19 @@ import Testing
     /// Five sequences in steps of random company and slices, as many in flight as may be.
     private func compare(_ executor: Executor, _ golden: Golden, pools: [Int], seed: Int) throws {
         var dice = Dice(seed: seed + 1_000_000)
-        let prompts = (0..<5).map { number in Array(golden.prompt.dropFirst(number).prefix(3 + dice.roll(20))) }
+        // Some with contexts of several blocks.
+        let isLong = seed % 12 == 0 && executor.model.positions.areUnlimited
+        let prompts = (0..<5).map { number in
+            Array(References.tokens(golden, skipping: number).prefix(isLong ? 60 + dice.roll(80) : 3 + dice.roll(20)))
+        }
         var blocks: [[Int32]] = []
         var used = pools.map { _ in 0 }
-        for _ in prompts {
-            let pool = dice.roll(pools.count)
-            blocks.append([Int32(pools.prefix(pool).reduce(0, +) + used[pool])])
-            used[pool] += 1
+        for prompt in prompts {
+            let count = (prompt.count + 63) / 64
+            let pool = dice.pick(pools.indices.filter { used[$0] + count <= pools[$0] })
+            let first = pools.prefix(pool).reduce(0, +) + used[pool]
+            blocks.append((first..<first + count).map { Int32($0) })
+            used[pool] += count
         }
         var found = prompts.map { _ in [[Float]]() }
         var done = prompts.map { _ in 0 }
@@ -71,7 +82,7 @@ import Testing
             var entries: [Step.Entry] = []
             var room = 32
             for sequence in prompts.indices where done[sequence] < prompts[sequence].count && dice.chance(70) {
-                let count = min(1 + dice.roll(9), prompts[sequence].count - done[sequence], room)
+                let count = min(1 + dice.roll(isLong ? 30 : 9), prompts[sequence].count - done[sequence], room)
                 if count == 0 { continue }
                 room -= count
                 entries.append(
@@ -87,8 +98,13 @@ import Testing
         }
         while !flying.isEmpty { try land() }
         for sequence in prompts.indices {
-            let whole = try References.shared.logits(golden, skipping: sequence)
-            #expect(found[sequence] == Array(whole.prefix(prompts[sequence].count)), "sequence \(sequence)")
+            let whole = try References.shared.logits(golden, skipping: sequence, count: prompts[sequence].count)
+            #expect(found[sequence] == whole, "sequence \(sequence)")
         }
     }
+}
+
+extension PositionSpec {
+    /// Whether a sequence may be longer than any table of positions.
+    fileprivate var areUnlimited: Bool { if case .learned = self { false } else { true } }
 }

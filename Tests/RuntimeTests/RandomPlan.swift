@@ -51,6 +51,7 @@ struct RandomPlan {
         let machine = MachineID(0)
         let devices = dice.pick([[0, 1], [0, 1, 2], [0, 1, 2], [0], [1], [1, 2]]).map { DeviceID($0) }
         pools = dice.chance(40) ? [6, 10] : [16]
+        let isStaged = dice.chance(40)
         var stages: [Stage] = []
         var edges: Set<Int> = [0, 2 * model.layers.count]
         for _ in 0..<dice.roll(3) { edges.insert(1 + dice.roll(2 * model.layers.count - 1)) }
@@ -58,7 +59,7 @@ struct RandomPlan {
         for (first, end) in zip(cuts, cuts.dropFirst()) {
             stages.append(
                 Self.stage(
-                    first..<end, model: model, shape: shape, devices: devices, pools: pools, isFirst: first == 0,
+                    first..<end, model: model, shape: shape, devices: devices, pools: pools, isStaged: isStaged, isFirst: first == 0,
                     isLast: end == 2 * model.layers.count, &dice))
         }
         let boundaries = zip(stages, stages.dropFirst()).map { from, to in
@@ -66,7 +67,7 @@ struct RandomPlan {
         }
         let several = dice.chance(50)
         let schedule = ReplicaSchedule(
-            pools: pools, sequences: 8, stepTokens: 32, stepLogits: 32, stepsInFlight: 1 + dice.roll(3),
+            pools: pools, sequences: 8, stepTokens: 32, stepLogits: 32, stepsInFlight: 1 + dice.roll(3), sharesPrefixes: false,
             block: several ? BlockGeometry(microBatchSize: 1 + dice.roll(3), microBatchCount: 2 + dice.roll(3)) : .single)
         func planned(_ id: Int, _ kind: PlannedDevice.Kind, _ key: String) -> PlannedDevice {
             PlannedDevice(
@@ -88,8 +89,8 @@ struct RandomPlan {
     private static func ordered(_ devices: Set<DeviceID>) -> [DeviceID] { devices.sorted { $0.rawValue < $1.rawValue } }
 
     private static func stage(
-        _ modules: Range<Int>, model: ModelSpec, shape: ModelShape, devices: [DeviceID], pools: [Int], isFirst: Bool, isLast: Bool,
-        _ dice: inout Dice
+        _ modules: Range<Int>, model: ModelSpec, shape: ModelShape, devices: [DeviceID], pools: [Int], isStaged: Bool, isFirst: Bool,
+        isLast: Bool, _ dice: inout Dice
     ) -> Stage {
         var placements: [ModulePlacement] = []
         func computers(_ dice: inout Dice) -> [Computer] {
@@ -127,10 +128,11 @@ struct RandomPlan {
             for pool in pools.indices {
                 for heads in dice.ranges(model.layers[layer].attention.keyValueHeadCount, grain: 1, most: 2) {
                     let device = dice.pick(devices)
+                    let home = isStaged && dice.chance(60) ? dice.pick([host, MemoryID(1), MemoryID(2), disk]) : memoryOf[device] ?? host
                     keyValue.append(
                         KeyValueShare(
-                            layers: layer..<layer + 1, heads: heads, pool: pool, memory: memoryOf[device] ?? host, format: .f16,
-                            computers: [Computer(device: device)]))
+                            layers: layer..<layer + 1, heads: heads, pool: pool, memory: home, format: .f16,
+                            computers: isStaged ? computers(&dice) : [Computer(device: device)]))
                 }
             }
         }

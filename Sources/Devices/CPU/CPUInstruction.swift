@@ -12,8 +12,8 @@ enum CPUInstruction {
     case pack(UnsafeMutablePointer<mk_pack_job>, places: JobPlaces)
     /// One or more products with the same input.
     case product(UnsafeMutablePointer<mk_product_job>, places: JobPlaces)
-    case store(UnsafeMutablePointer<mk_store_job>, rotary: Int, pool: Int, places: JobPlaces)
-    case attend(UnsafeMutablePointer<mk_attention_job>, tiling: Int, pool: Int, places: JobPlaces)
+    case store(UnsafeMutablePointer<mk_store_job>, rotary: Int, pool: Int, isStaged: Bool, places: JobPlaces)
+    case attend(UnsafeMutablePointer<mk_attention_job>, tiling: Int, pool: Int, isStaged: Bool, places: JobPlaces)
     /// Parts of products, bias and residual.
     case sum(UnsafeMutablePointer<mk_sum_job>, places: JobPlaces)
 

@@ -155,7 +155,7 @@ struct CPULowering {
         let places = jobs.places([
             (made.address(of: \.q), store.query), (made.address(of: \.k), store.key), (made.address(of: \.v), store.value),
         ])
-        return .store(made, rotary: store.rotary ?? -1, pool: store.pool, places: places)
+        return .store(made, rotary: store.rotary ?? -1, pool: store.pool, isStaged: store.isStaged, places: places)
     }
 
     private func lower(_ attend: Operation.Attend) -> CPUInstruction {
@@ -176,7 +176,7 @@ struct CPULowering {
         job.scratch_stride = Int64(workspace.scratchStride)
         let made = jobs.make(job)
         let places = jobs.places([(made.address(of: \.q), attend.query), (made.address(of: \.out), attend.output)])
-        return .attend(made, tiling: attend.tiling, pool: attend.pool, places: places)
+        return .attend(made, tiling: attend.tiling, pool: attend.pool, isStaged: attend.isStaged, places: places)
     }
 
     private func floats(_ range: BufferRange) -> UnsafeMutablePointer<Float> { range.address.assumingMemoryBound(to: Float.self) }

@@ -70,7 +70,7 @@ final class CPUProgram: DeviceProgram {
                 job.pointee.tokens = rows
                 job.pointee.next = 0
                 cpu.run(mk_run_product, job)
-            case .store(let job, let rotary, let pool, let places):
+            case .store(let job, let rotary, let pool, let isStaged, let places):
                 let inPool = tables.tokens(of: part, pool: pool)
                 if inPool.isEmpty { continue }
                 let at = local + inPool.lowerBound
@@ -80,16 +80,16 @@ final class CPUProgram: DeviceProgram {
                     job.pointee.cosine = UnsafePointer(tables.cosine[rotary] + at * pairs)
                     job.pointee.sine = UnsafePointer(tables.sine[rotary] + at * pairs)
                 }
-                job.pointee.blocks = UnsafePointer(tables.blockOfToken + at)
+                job.pointee.blocks = UnsafePointer(tables.places(isStaged).blockOfToken + at)
                 job.pointee.slots = UnsafePointer(tables.slotOfToken + at)
                 job.pointee.tokens = Int64(inPool.count)
                 job.pointee.next = 0
                 inPool.count <= Self.inlineTokens ? mk_run_store(job, 0, 1) : cpu.run(mk_run_store, job)
-            case .attend(let job, let tiling, let pool, let places):
+            case .attend(let job, let tiling, let pool, let isStaged, let places):
                 let tiles = tables.tiles(of: part, tiling: tiling, pool: pool)
                 if tiles.isEmpty { continue }
                 places.set(stepRow: first)
-                job.pointee.tiles = UnsafePointer(tables.tiles[tiling] + tiles.lowerBound)
+                job.pointee.tiles = UnsafePointer(tables.places(isStaged).tiles[tiling] + tiles.lowerBound)
                 job.pointee.tile_count = Int64(tiles.count)
                 job.pointee.next = 0
                 cpu.run(mk_run_attention, job)

@@ -119,7 +119,7 @@ struct EmulatedCost {
             let tiles = tables.tiles(of: part, tiling: tiling, pool: pool)
             for index in 0..<tiles.count {
                 let tile = tiles.lowerBound + index
-                let (first, count) = (Double(tables.tiles[tiling][tile].position), Double(tables.tiles[tiling][tile].count))
+                let (first, count) = (Double(tables.blocks.tiles[tiling][tile].position), Double(tables.blocks.tiles[tiling][tile].count))
                 let seen = window > 0 ? min(Double(window) + count, first + count) : first + count
                 positions += seen
                 pairs += count * seen

@@ -33,11 +33,12 @@ public final class ChannelStorage: @unchecked Sendable {
 
     public init() {}
 
-    public func make() -> Channel {
+    /// - Parameter credit: messages that are there from the beginning.
+    public func make(credit: UInt32 = 0) -> Channel {
         // A cache line each: two lanes write it.
         let raw = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
         let state = raw.bindMemory(to: Channel.State.self, capacity: 1)
-        state.initialize(to: Channel.State())
+        state.initialize(to: Channel.State(event: mk_event(value: credit, sleepers: 0), sent: credit))
         states.append(state)
         return Channel(state: state)
     }

@@ -204,10 +204,12 @@ public enum Operation: Sendable {
         public var cache: Cache
         /// The cache's pool: only tokens of its sequences are stored.
         public var pool: Int
+        /// Whether the cache is an area to which the pool's blocks are brought.
+        public var isStaged: Bool
 
         public init(
             heads: Heads, query: Rows, key: Rows, value: Rows, queryNorm: Norm? = nil, keyNorm: Norm? = nil, rotary: Int? = nil,
-            rotatedDimensions: Int = 0, isInterleaved: Bool = false, cache: Cache, pool: Int = 0
+            rotatedDimensions: Int = 0, isInterleaved: Bool = false, cache: Cache, pool: Int = 0, isStaged: Bool = false
         ) {
             self.heads = heads
             self.query = query
@@ -220,6 +222,7 @@ public enum Operation: Sendable {
             self.isInterleaved = isInterleaved
             self.cache = cache
             self.pool = pool
+            self.isStaged = isStaged
         }
     }
 
@@ -235,8 +238,13 @@ public enum Operation: Sendable {
         public var cache: Cache
         /// The cache's pool: only tokens of its sequences attend.
         public var pool: Int
+        /// Whether the cache is an area to which the pool's blocks are brought.
+        public var isStaged: Bool
 
-        public init(heads: Heads, query: Rows, output: Rows, scale: Float, window: Int, tiling: Int, cache: Cache, pool: Int = 0) {
+        public init(
+            heads: Heads, query: Rows, output: Rows, scale: Float, window: Int, tiling: Int, cache: Cache, pool: Int = 0,
+            isStaged: Bool = false
+        ) {
             self.heads = heads
             self.query = query
             self.output = output
@@ -245,6 +253,7 @@ public enum Operation: Sendable {
             self.tiling = tiling
             self.cache = cache
             self.pool = pool
+            self.isStaged = isStaged
         }
     }
 

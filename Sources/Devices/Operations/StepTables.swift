@@ -27,13 +27,14 @@ public final class StepTables {
     public var rowBase: Int { slot * chosenCapacity }
     public let tokens: UnsafeMutablePointer<Int32>
     public let positions: UnsafeMutablePointer<Int32>
-    public let blockOfToken: UnsafeMutablePointer<Int32>
     public let slotOfToken: UnsafeMutablePointer<Int32>
     /// By rotary embedding: tokens x pairs.
     public let cosine: [UnsafeMutablePointer<Float>]
     public let sine: [UnsafeMutablePointer<Float>]
-    /// By tiling: runs of neighbouring tokens of one sequence; tokens count from their micro-batch's first.
-    public let tiles: [UnsafeMutablePointer<mk_attention_tile>]
+    /// Places in caches that are attended to where they are.
+    public let blocks: BlockTables
+    /// Places in areas to which keys and values are brought; nil where no plan asks for them.
+    public let staged: BlockTables?
     /// Tokens of the step whose logits are wanted, ascending.
     public let chosen: UnsafeMutablePointer<Int32>
     public private(set) var tokenCount = 0
@@ -50,18 +51,22 @@ public final class StepTables {
     /// Tokens of each pool of each micro-batch, counted from its first, and tiles by tiling.
     private var poolTokens: [Range<Int>] = []
     private var poolTiles: [Range<Int>] = []
-    private var blockTable: UnsafeMutablePointer<Int32>
-    private var blockTableCapacity = 4096
-    private var blockTableCount = 0
+    /// By micro-batch and pool: which of `stagedBlocks` are theirs.
+    private var poolBlocks: [Range<Int>] = []
+    public private(set) var stagedBlocks: [StagedBlock] = []
+    /// Blocks of the step so far, by pool.
+    private var stagedCounts: [Int]
     private let chosenCapacity: Int
     private let buffers: [Buffer]
 
     /// - Parameters:
     ///   - tileTokens: most tokens of a tile, by tiling.
     ///   - pools: blocks of the KV cache, by pool.
+    ///   - isStaged: whether some of them are brought elsewhere to be attended to.
     /// - Throws: `MemoryError`.
     public init(
-        memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int], pools: [Int]
+        memory: any Memory, slot: Int, tokens capacity: Int, logits: Int, rotaries: [Rotary], tileTokens: [Int], pools: [Int],
+        isStaged: Bool = false
     ) throws(MemoryError) {
         var buffers: [Buffer] = []
         func make<Element>(_ count: Int, _ type: Element.Type) throws(MemoryError) -> UnsafeMutablePointer<Element> {
@@ -77,7 +82,6 @@ public final class StepTables {
         self.tileTokens = tileTokens
         tokens = try make(capacity, Int32.self)
         positions = try make(capacity, Int32.self)
-        blockOfToken = try make(capacity, Int32.self)
         slotOfToken = try make(capacity, Int32.self)
         chosen = try make(logits, Int32.self)
         chosenCapacity = logits
@@ -88,9 +92,9 @@ public final class StepTables {
         }
         self.cosine = cosine
         self.sine = sine
-        var tiles: [UnsafeMutablePointer<mk_attention_tile>] = []
-        for _ in tileTokens { tiles.append(try make(capacity, mk_attention_tile.self)) }
-        self.tiles = tiles
+        self.blocks = try BlockTables(memory: memory, tokens: capacity, tilings: tileTokens.count)
+        staged = isStaged ? try BlockTables(memory: memory, tokens: capacity, tilings: tileTokens.count) : nil
+        stagedCounts = Array(repeating: 0, count: pools.count)
         tileCounts = Array(repeating: 0, count: tileTokens.count)
         var firstBlocks: [Int32] = []
         var blocks = 0
@@ -102,11 +106,19 @@ public final class StepTables {
         parts.reserveCapacity(capacity + 1)
         poolTokens.reserveCapacity((capacity + 1) * pools.count)
         poolTiles.reserveCapacity((capacity + 1) * pools.count * tileTokens.count)
-        blockTable = .allocate(capacity: blockTableCapacity)
+        poolBlocks.reserveCapacity((capacity + 1) * pools.count)
+        if isStaged { stagedBlocks.reserveCapacity(4096) }
         self.buffers = buffers
     }
 
-    deinit { blockTable.deallocate() }
+    /// Places where keys and values live, or in the areas to which they are brought.
+    /// - Precondition: there are such areas.
+    @inline(__always)
+    func places(_ isStaged: Bool) -> BlockTables {
+        guard isStaged else { return blocks }
+        guard let staged else { preconditionFailure("nothing is staged") }
+        return staged
+    }
 
     /// Tokens of a micro-batch whose keys and values are in a pool, counted from its first.
     public func tokens(of part: MicroBatch, pool: Int) -> Range<Int> { poolTokens[part.index * firstBlocks.count + pool] }
@@ -116,6 +128,9 @@ public final class StepTables {
         poolTiles[(part.index * firstBlocks.count + pool) * tileTokens.count + tiling]
     }
 
+    /// Which of `stagedBlocks` are a micro-batch's, of one pool's sequences.
+    public func stagedBlocks(of part: MicroBatch, pool: Int) -> Range<Int> { poolBlocks[part.index * firstBlocks.count + pool] }
+
     /// The pool that a block is of.
     public func pool(of block: Int32) -> Int {
         var pool = firstBlocks.count - 1
@@ -124,18 +139,18 @@ public final class StepTables {
     }
 
     /// Starts a step whose entries have so many KV blocks together.
-    public func begin(blocks: Int) {
+    public func begin(blocks count: Int) {
         tokenCount = 0
         rowCount = 0
         parts.removeAll(keepingCapacity: true)
         poolTokens.removeAll(keepingCapacity: true)
         poolTiles.removeAll(keepingCapacity: true)
-        blockTableCount = 0
+        poolBlocks.removeAll(keepingCapacity: true)
+        stagedBlocks.removeAll(keepingCapacity: true)
         for tiling in tileCounts.indices { tileCounts[tiling] = 0 }
-        guard blocks > blockTableCapacity else { return }
-        blockTable.deallocate()
-        blockTableCapacity = blocks * 2
-        blockTable = .allocate(capacity: blockTableCapacity)
+        for pool in stagedCounts.indices { stagedCounts[pool] = 0 }
+        blocks.begin(blocks: count)
+        staged?.begin(blocks: count)
     }
 
     /// What is added from now on belongs to another micro-batch.
@@ -144,6 +159,7 @@ public final class StepTables {
             MicroBatch(index: parts.count, firstToken: tokenBase + tokenCount, tokenCount: 0, firstRow: rowBase + rowCount, rowCount: 0))
         for _ in 0..<firstBlocks.count {
             poolTokens.append(0..<0)
+            poolBlocks.append(0..<0)
             for _ in 0..<tileTokens.count { poolTiles.append(0..<0) }
         }
     }
@@ -151,22 +167,23 @@ public final class StepTables {
     /// Adds tokens of one sequence to the current micro-batch; they start at position `start`; logits are wanted of some, by offset.
     ///
     /// - Precondition: everything is in range and within what `begin` and `init` were told; sequences of one pool follow one another.
-    public func add(tokens ids: [Int32], start: Int, blocks: [Int32], logits: [Int]) {
-        let table = blockTable + blockTableCount
-        let pool = blocks.isEmpty ? 0 : pool(of: blocks[0]), base = firstBlocks[pool]
-        for index in 0..<blocks.count { table[index] = blocks[index] - base }
-        blockTableCount += blocks.count
+    public func add(tokens ids: [Int32], start: Int, blocks numbers: [Int32], logits: [Int]) {
+        let pool = numbers.isEmpty ? 0 : pool(of: numbers[0]), base = firstBlocks[pool]
+        let table = blocks.add(blocks: numbers.count), stagedTable = staged?.add(blocks: numbers.count)
+        for index in 0..<numbers.count { table[index] = numbers[index] - base }
+        let inPool = (parts.count - 1) * firstBlocks.count + pool
+        if let stagedTable { stage(numbers.count, table, stagedTable, start: start, end: start + ids.count, pool: pool, inPool: inPool) }
         let first = tokenCount, origin = parts[parts.count - 1].firstToken - tokenBase
         precondition(first + ids.count <= capacity && rowCount + logits.count <= chosenCapacity, "a step larger than its tables")
         for index in 0..<ids.count {
             let position = start + index, row = first + index
             tokens[row] = ids[index]
             positions[row] = Int32(truncatingIfNeeded: position)
-            blockOfToken[row] = table[position / Self.blockTokens]
+            blocks.blockOfToken[row] = table[position / Self.blockTokens]
+            if let stagedTable { staged?.blockOfToken[row] = stagedTable[position / Self.blockTokens] }
             slotOfToken[row] = Int32(truncatingIfNeeded: position % Self.blockTokens)
             for rotary in rotaries.indices { rotate(rotary, position: position, row: row) }
         }
-        let inPool = (parts.count - 1) * firstBlocks.count + pool
         let before = poolTokens[inPool].isEmpty ? first - origin : poolTokens[inPool].lowerBound
         precondition(poolTokens[inPool].isEmpty || poolTokens[inPool].upperBound == first - origin, "sequences of other pools in between")
         poolTokens[inPool] = before..<first - origin + ids.count
@@ -176,8 +193,13 @@ public final class StepTables {
             var from = 0
             while from < ids.count {
                 let count = min(tileTokens[tiling], ids.count - from)
-                tiles[tiling][tileCounts[tiling]] = mk_attention_tile(
+                var tile = mk_attention_tile(
                     blocks: UnsafePointer(table), position: Int64(start + from), token: Int64(first - origin + from), count: Int64(count))
+                blocks.tiles[tiling][tileCounts[tiling]] = tile
+                if let stagedTable {
+                    tile.blocks = UnsafePointer(stagedTable)
+                    staged?.tiles[tiling][tileCounts[tiling]] = tile
+                }
                 tileCounts[tiling] += 1
                 from += count
             }
@@ -190,6 +212,25 @@ public final class StepTables {
         tokenCount += ids.count
         parts[parts.count - 1].tokenCount += ids.count
         parts[parts.count - 1].rowCount += logits.count
+    }
+
+    /// Numbers the blocks that a sequence uses in this step one after another in its pool's area.
+    private func stage(
+        _ count: Int, _ table: UnsafeMutablePointer<Int32>, _ stagedTable: UnsafeMutablePointer<Int32>, start: Int, end: Int, pool: Int,
+        inPool: Int
+    ) {
+        let used = min(count, (end + Self.blockTokens - 1) / Self.blockTokens)
+        if poolBlocks[inPool].isEmpty { poolBlocks[inPool] = stagedBlocks.count..<stagedBlocks.count }
+        for index in 0..<count {
+            stagedTable[index] = Int32(truncatingIfNeeded: stagedCounts[pool] + min(index, used))
+            guard index < used else { continue }
+            stagedBlocks.append(
+                StagedBlock(
+                    home: Int(table[index]), staged: stagedCounts[pool] + index, isRead: index * Self.blockTokens < start,
+                    isWritten: (index + 1) * Self.blockTokens > start))
+        }
+        stagedCounts[pool] += used
+        poolBlocks[inPool] = poolBlocks[inPool].lowerBound..<stagedBlocks.count
     }
 
     /// Tokens per KV block.

@@ -7,6 +7,8 @@ enum LaneCommand {
     case receive(Channel)
     case send(Channel)
     case copy(RowCopy)
+    /// One of the lane's transfers of blocks of keys and values.
+    case transfer(Int)
 }
 
 /// Rows of a micro-batch that are copied from one memory to another.
@@ -75,6 +77,9 @@ struct LanePhase {
     /// Pieces of streamed weights that must be there from now on, and that are no longer needed afterwards.
     var acquired: [Int]
     var released: [Int]
+    /// Received before the first micro-batch and sent after the last, in every step.
+    var opening: [Channel]
+    var closing: [Channel]
     /// By variant.
     var commands: [[LaneCommand]]
 }

@@ -5,6 +5,9 @@ import Plans
 enum LaneKey: Hashable {
     case device(DeviceID)
     case copies(from: MemoryID, to: MemoryID)
+    /// Keys and values that are brought to where a device attends, and back.
+    case bringing(StagedCaches.Key)
+    case returning(StagedCaches.Key)
 }
 
 /// Collects what each lane of a stage does, by *slot*: the place in the order of a micro-batch's work. A message is received in a later
@@ -20,6 +23,8 @@ final class LaneProgramBuilder {
     private struct Slot {
         var isForLogits: Bool
         var pieces: [Int]
+        var opening: [Channel] = []
+        var closing: [Channel] = []
         /// By variant.
         var items: [[Item]]
     }
@@ -45,6 +50,7 @@ final class LaneProgramBuilder {
         var key: LaneKey
         var phases: [LanePhase]
         var segments: [[Operation]]
+        var transfers: [BlockTransfer]
     }
 
     private let variantCount: Int
@@ -53,6 +59,7 @@ final class LaneProgramBuilder {
     private var blockNumbers: [BlockKey: Int] = [:]
     private var channelNumbers: [ChannelKey: Channel] = [:]
     private var slots: [LaneKey: [Int: Slot]] = [:]
+    private var transfers: [LaneKey: [BlockTransfer]] = [:]
 
     init(variantCount: Int, channels: ChannelStorage) {
         self.variantCount = variantCount
@@ -86,6 +93,28 @@ final class LaneProgramBuilder {
         append(.command(command), lane, slot, variant, forLogits)
     }
 
+    /// Adds a transfer of blocks in whose slot an area is used.
+    ///
+    /// - Parameters:
+    ///   - opening: received before the first micro-batch's.
+    ///   - closing: sent after the last one's.
+    ///   - after, then: received before and sent after each micro-batch's.
+    ///   - variants: in which there is something to transfer.
+    func add(
+        _ transfer: BlockTransfer, _ lane: LaneKey, _ slot: Int, variants: VariantSet, opening: Channel? = nil, closing: Channel? = nil,
+        after: Channel? = nil, then: Channel? = nil
+    ) {
+        let number = transfers[lane]?.count ?? 0
+        transfers[lane, default: []].append(transfer)
+        for variant in 0..<variantCount where variants & (1 << VariantSet(variant)) != 0 {
+            if let after { append(.command(.receive(after)), lane, slot, variant, false) }
+            append(.command(.transfer(number)), lane, slot, variant, false)
+            if let then { append(.command(.send(then)), lane, slot, variant, false) }
+        }
+        if let opening { slots[lane]?[slot]?.opening.append(opening) }
+        if let closing { slots[lane]?[slot]?.closing.append(closing) }
+    }
+
     /// The channel of a message that is sent in one slot and received in another: the same in all variants, so that on both sides messages
     /// follow one another as micro-batches do.
     func channel(sent: Int, received: Int, from: LaneKey, to: LaneKey, number: Int = 0) -> Channel {
@@ -109,6 +138,8 @@ final class LaneProgramBuilder {
             switch key {
             case .device(let device): (0, device.rawValue, 0)
             case .copies(let from, let to): (1, from.rawValue, to.rawValue)
+            case .bringing(let key): (2, key.home.rawValue, key.device.rawValue)
+            case .returning(let key): (3, key.home.rawValue, key.device.rawValue)
             }
         }
         return slots.keys.sorted { order($0) < order($1) }.map { lane($0, slots[$0] ?? [:]) }
@@ -118,11 +149,16 @@ final class LaneProgramBuilder {
         var phases: [(slot: Slot, pieces: [Int])] = []
         for number in slots.keys.sorted() {
             guard let slot = slots[number] else { continue }
-            let waits = slot.items.contains { items in
-                items.contains { if case .command(.receive) = $0 { true } else { false } }
-            }
-            if let last = phases.last, !waits, last.pieces == slot.pieces, last.slot.isForLogits == slot.isForLogits {
+            let waits =
+                !slot.opening.isEmpty
+                || slot.items.contains { items in
+                    items.contains { if case .command(.receive) = $0 { true } else { false } }
+                }
+            if let last = phases.last, !waits, last.slot.closing.isEmpty, last.pieces == slot.pieces,
+                last.slot.isForLogits == slot.isForLogits
+            {
                 for variant in 0..<variantCount { phases[phases.count - 1].slot.items[variant] += slot.items[variant] }
+                phases[phases.count - 1].slot.closing = slot.closing
             } else {
                 phases.append((slot, slot.pieces))
             }
@@ -139,7 +175,7 @@ final class LaneProgramBuilder {
         let made = phases.enumerated().map { index, phase in
             LanePhase(
                 isForLogits: phase.slot.isForLogits, acquired: phase.pieces.filter { firstUse[$0] == index },
-                released: phase.pieces.filter { lastUse[$0] == index },
+                released: phase.pieces.filter { lastUse[$0] == index }, opening: phase.slot.opening, closing: phase.slot.closing,
                 commands: phase.slot.items.map { items in
                     var commands: [LaneCommand] = []
                     var run: [Int] = []
@@ -163,6 +199,6 @@ final class LaneProgramBuilder {
                     return commands
                 })
         }
-        return Lane(key: key, phases: made, segments: segments)
+        return Lane(key: key, phases: made, segments: segments, transfers: transfers[key] ?? [])
     }
 }

@@ -11,10 +11,12 @@ final class StageLane {
     private let streamer: WeightStreamer?
     /// What copies pass through.
     private let links: [Link]
+    private let transfers: [BlockTransfer]
+    private let failure = FirstFailure()
 
     init(
         name: String, phases: [LanePhase], variants: StepVariants, program: (any DeviceProgram)? = nil, streamer: WeightStreamer? = nil,
-        links: [Link] = []
+        links: [Link] = [], transfers: [BlockTransfer] = []
     ) {
         self.name = name
         self.phases = phases
@@ -22,7 +24,11 @@ final class StageLane {
         self.program = program
         self.streamer = streamer
         self.links = links
+        self.transfers = transfers
     }
+
+    /// What went wrong with blocks of keys and values; the steps since are worthless.
+    var error: DiskError? { failure.get() }
 
     /// Does the lane's part of step `number` (the first is 1).
     func run(_ tables: StepTables, step number: UInt32) {
@@ -31,6 +37,7 @@ final class StageLane {
         for phase in phases.indices {
             let forLogits = phases[phase].isForLogits
             if forLogits, tables.rowCount == 0 { continue }
+            for index in phases[phase].opening.indices { phases[phase].opening[index].receive() }
             if let streamer {
                 for index in phases[phase].acquired.indices {
                     streamer.acquire(phases[phase].acquired[index], step: number, needs: needs)
@@ -45,6 +52,7 @@ final class StageLane {
             if let streamer {
                 for index in phases[phase].released.indices { streamer.release(phases[phase].released[index], needs: needs) }
             }
+            for index in phases[phase].closing.indices { phases[phase].closing[index].send() }
         }
     }
 
@@ -58,7 +66,31 @@ final class StageLane {
             let start = Stopwatch.now()
             let bytes = copy.run(tables, part)
             for index in links.indices { links[index].move(bytes, since: start) }
+        case .transfer(let number):
+            do throws(DiskError) {
+                try transfers[number].run(tables, part)
+            } catch {
+                failure.set(error)
+            }
         }
+    }
+}
+
+/// The first thing that went wrong on another thread.
+final class FirstFailure: @unchecked Sendable {
+    private let lock = Lock()
+    private var error: DiskError?
+
+    func set(_ error: DiskError) {
+        lock.lock()
+        defer { lock.unlock() }
+        if self.error == nil { self.error = error }
+    }
+
+    func get() -> DiskError? {
+        lock.lock()
+        defer { lock.unlock() }
+        return error
     }
 }
 

@@ -26,7 +26,12 @@ final class StageCompiler {
     private let buffers: StageBuffers
     private let tables: StepTableKinds
     private let devices: LocalDevices
+    private let channels: ChannelStorage
     private let builder: LaneProgramBuilder
+    /// Blocks of each pool of the KV cache.
+    private let pools: [Int]
+    private var staged: [StagedCaches.Key: StagedCaches] = [:]
+    private var stagings: [StagingKey: Staging] = [:]
     /// The message that hidden states have come from the stage before, and to whom; that they may go to the one after.
     private let inlet: StageBoundary?
     private let outlet: StageBoundary?
@@ -41,7 +46,8 @@ final class StageCompiler {
 
     init(
         slice: StageSlice, weights: StageWeights, caches: [KeyValueCache], buffers: StageBuffers, tables: StepTableKinds,
-        devices: LocalDevices, channels: ChannelStorage, inlet: StageBoundary?, outlet: StageBoundary?
+        devices: LocalDevices, channels: ChannelStorage, inlet: StageBoundary?, outlet: StageBoundary?,
+        pools: [Int]
     ) {
         self.slice = slice
         self.weights = weights
@@ -51,6 +57,8 @@ final class StageCompiler {
         self.devices = devices
         self.inlet = inlet
         self.outlet = outlet
+        self.channels = channels
+        self.pools = pools
         builder = LaneProgramBuilder(variantCount: slice.variants.count, channels: channels)
     }
 
@@ -177,7 +185,9 @@ final class StageCompiler {
 
     private func attention(_ layer: Int, _ placement: ModulePlacement, _ slot: inout Int) throws {
         let spec = model.layers[layer], attention = spec.attention, count = placement.shards.count
-        let inner = slot + 2, queries = inner + count, attend = queries + 2, out = attend + 2, sums = out + count
+        // Of each cache: its blocks are brought, attended to by each shard's heads, and returned.
+        let inner = slot + 2, queries = inner + count, attend = queries + 1, results = attend + (count + 2) * caches.count
+        let out = results + 1, sums = out + count
         let devices = placement.shards.map { device($0, of: placement.module) }, isSplit = slice.isSplit(layer: layer)
         /// The slot in which each shard's part of the sum is complete.
         var complete: [Int] = []
@@ -196,8 +206,8 @@ final class StageCompiler {
                     let rows = AttentionRows(
                         query: try buffers.query(device), key: try buffers.key(device), value: try buffers.value(device),
                         attended: try buffers.attended(device), firstHead: shard.range.lowerBound)
-                    return try projections(layer, parts, rows, device) + regions.flatMap { heads(layer, $0, rows, device) }
-                        + results(attention, parts, shard.range, rows, target.target, device)
+                    return try projections(layer, parts, rows, device) + regions.flatMap { heads(layer, $0, rows, device, area: nil) }
+                        + self.results(attention, parts, shard.range, rows, target.target, device)
                 }
                 continue
             }
@@ -208,35 +218,100 @@ final class StageCompiler {
             try builder.add(inner + number, device, variant: variant, choices: [-1], piece: pieces.inner) {
                 try projections(layer, parts, mine, device)
             }
-            for other in Set(regions.map(\.device)).sorted(by: { $0.rawValue < $1.rawValue }) {
-                let regions = regions.filter { $0.device == other }
-                let choices = [number] + regions.map(\.number)
-                guard other != device else {
-                    builder.add(attend, device, variant: variant, choices: choices) { regions.flatMap { heads(layer, $0, rows, device) } }
-                    continue
+            for region in regions {
+                let first = attend + (count + 2) * region.number, at = first + 1 + number, other = region.device, message = number + 1
+                let sharing = placement.shards.indices.filter { placement.shards[$0].range.overlaps(region.cache.heads) }
+                var theirs = rows
+                if other != device {
+                    theirs = AttentionRows(
+                        query: try buffers.stepQuery(other), key: try buffers.stepKey(other), value: try buffers.stepValue(other),
+                        attended: try buffers.stepAttended(other), firstHead: 0)
+                    send(
+                        from: device, to: other, inner + number, copied: queries, arrival: at, number: message,
+                        copies(region, rows, theirs, attention))
                 }
-                let theirs = AttentionRows(
-                    query: try buffers.stepQuery(other), key: try buffers.stepKey(other), value: try buffers.stepValue(other),
-                    attended: try buffers.stepAttended(other), firstHead: 0)
-                // Sent where projections end, whatever the shard; copied and received in slots of their own.
-                send(
-                    from: device, to: other, inner + number, copied: queries, arrival: attend, number: 1,
-                    regions.flatMap { copies($0, rows, theirs, attention) })
-                builder.add(attend, other, variant: variant, choices: choices) { regions.flatMap { heads(layer, $0, theirs, other) } }
-                send(
-                    from: other, to: device, attend, copied: attend + 1, arrival: out + number, number: 2 + number,
-                    regions.map {
-                        let (from, to) = (theirs.from($0.heads, attention).attended, rows.from($0.heads, attention).attended)
-                        return RowCopy(from, to: to, columns: attention.queryElements(of: $0.heads).count, extent: extent(of: $0))
-                    })
+                let staging = try staging(region, layer: layer, from: first, to: first + count + 1)
+                if let staging, number == sharing.first { builder.add(.receive(staging.brought), .device(other), at, variant: variant) }
+                builder.add(at, other, variant: variant, choices: [staging == nil ? 0 : 1]) {
+                    heads(layer, region, theirs, other, area: staging?.area)
+                }
+                if let staging, number == sharing.last { builder.add(.send(staging.attended), .device(other), at, variant: variant) }
+                if other != device {
+                    let (from, to) = (theirs.from(region.heads, attention).attended, rows.from(region.heads, attention).attended)
+                    let columns = attention.queryElements(of: region.heads).count
+                    send(
+                        from: other, to: device, at, copied: results, arrival: out + number, number: message,
+                        [RowCopy(from, to: to, columns: columns, extent: extent(of: region))])
+                }
             }
             complete.append(out + number)
             try builder.add(out + number, device, variant: variant, choices: target.choices, piece: pieces.output) {
-                try results(attention, parts, shard.range, mine, target.target, device)
+                try self.results(attention, parts, shard.range, mine, target.target, device)
             }
         }
         try finish(attention.output, devices, complete, sums, norm: spec.postNorm ? spec.attentionNorm : nil)
         slot = sums + 3
+    }
+
+    private struct StagingKey: Hashable {
+        var slot: Int
+        var device: DeviceID
+    }
+
+    /// An area to which some heads' blocks are brought, and the messages that they are there and may be returned.
+    private struct Staging {
+        var area: BufferRange
+        var brought: Channel
+        var attended: Channel
+    }
+
+    /// Brings a cache's blocks to where they are attended to, in slot `from`, and returns them in slot `to`; nil: they are attended to
+    /// where they live.
+    private func staging(_ region: Region, layer: Int, from slot: Int, to end: Int) throws -> Staging? {
+        let home = region.cache.share.memory, memory = slice.memory(of: region.device)
+        guard home != memory else { return nil }
+        let key = StagingKey(slot: slot, device: region.device)
+        if let made = stagings[key] { return made }
+        let pair = StagedCaches.Key(home: home, device: region.device)
+        let areas: StagedCaches
+        if let made = staged[pair] {
+            areas = made
+        } else {
+            areas = try StagedCaches(pair, bytes: stagedBytes(pair), memory: devices.memory(memory), channels: channels)
+            staged[pair] = areas
+        }
+        let area = areas.next()
+        // Between a disk and memory that is not the host's there is a block of host memory.
+        let needsBounce = region.cache.isOnDisk && memory != devices.hostID
+        let bytes = KeyValueCache.paddedOnDisk(region.cache.blockBytes(layer: layer))
+        func bounce() throws -> BufferRange? { needsBounce ? BufferRange(try devices.host.allocate(bytes, for: .staging)) : nil }
+        let from = slice.disks.contains(home) ? devices.hostID : home
+        let staging = Staging(area: area.range, brought: channels.make(), attended: channels.make())
+        let device = region.device, share = region.cache.share
+        let variants = slice.variants.set { slice.variants.device(share.computers, of: nil, in: $0) == device }
+        builder.add(
+            BlockTransfer(
+                region.cache, layer: layer, area: area.range, direction: .bringing, links: devices.links(from: from, to: memory),
+                bounce: try bounce()),
+            .bringing(pair), slot, variants: variants, opening: area.credit, then: staging.brought)
+        builder.add(
+            BlockTransfer(
+                region.cache, layer: layer, area: area.range, direction: .returning, links: devices.links(from: memory, to: from),
+                bounce: try bounce()),
+            .returning(pair), end, variants: variants, closing: area.credit, after: staging.attended)
+        stagings[key] = staging
+        return staging
+    }
+
+    /// Bytes of an area: all blocks of the largest layer that is brought this way.
+    private func stagedBytes(_ key: StagedCaches.Key) -> Int {
+        var most = 0
+        for cache in caches where cache.share.memory == key.home {
+            for layer in cache.share.layers where cache.holds(layer: layer) {
+                most = max(most, KeyValueCache.paddedOnDisk(cache.blockBytes(layer: layer)) * pools[cache.share.pool])
+            }
+        }
+        return most
     }
 
     /// Where the rows of attention are; heads count from `firstHead`.
@@ -283,16 +358,22 @@ final class StageCompiler {
     }
 
     /// Stores and attends some heads.
-    private func heads(_ index: Int, _ region: Region, _ rows: AttentionRows, _ device: DeviceID) -> [Operation] {
+    ///
+    /// - Parameter area: where their keys and values were brought; nil: they are attended to where they live.
+    private func heads(_ index: Int, _ region: Region, _ rows: AttentionRows, _ device: DeviceID, area: BufferRange?) -> [Operation] {
         let attention = model.layers[index].attention
         let rows = rows.from(region.heads, attention)
         let heads = Operation.Heads(
             count: attention.heads(of: region.heads).count, keyValueCount: region.heads.count, size: attention.headSize)
-        let cache = region.cache.cache(layer: index, heads: region.heads), pool = region.cache.share.pool
+        let stride = KeyValueCache.paddedOnDisk(region.cache.blockBytes(layer: index)), pool = region.cache.share.pool
+        let cache =
+            area.map { region.cache.cache(layer: index, heads: region.heads, in: $0, blockStride: stride) }
+            ?? region.cache.cache(layer: index, heads: region.heads)
         var store = Operation.Store(
             heads: heads, query: rows.query, key: rows.key, value: rows.value,
             queryNorm: attention.queryNorm.map { norm($0, count: attention.headSize, device) },
-            keyNorm: attention.keyNorm.map { norm($0, count: attention.headSize, device) }, cache: cache, pool: pool)
+            keyNorm: attention.keyNorm.map { norm($0, count: attention.headSize, device) }, cache: cache, pool: pool,
+            isStaged: area != nil)
         if case .rotary(let rotary) = model.positions {
             store.rotary = tables.rotary(of: index)
             store.rotatedDimensions = rotary.dimensions
@@ -303,7 +384,8 @@ final class StageCompiler {
             .attend(
                 .init(
                     heads: heads, query: rows.query, output: rows.attended, scale: Float(attention.scale),
-                    window: attention.slidingWindow ?? 0, tiling: tables.tiling(of: attention), cache: cache, pool: pool)),
+                    window: attention.slidingWindow ?? 0, tiling: tables.tiling(of: attention), cache: cache, pool: pool,
+                    isStaged: area != nil)),
         ]
     }
 

@@ -16,7 +16,8 @@ final class StageRunner {
     /// - Throws: `RuntimeError`, `MemoryError`, `DeviceError`, `DiskError`; nothing was read then.
     init(
         slice: StageSlice, checkpoint: Checkpoint, devices: LocalDevices, tables: StepTableKinds, limits: StepLimits,
-        schedule: ReplicaSchedule, shared: StepBuffers, channels: ChannelStorage, inlet: StageBoundary?, outlet: StageBoundary?
+        schedule: ReplicaSchedule, shared: StepBuffers, channels: ChannelStorage, inlet: StageBoundary?, outlet: StageBoundary?,
+        directory: String
     ) throws {
         self.slice = slice
         weights = try StageWeights(slice, checkpoint: checkpoint, devices: devices, stepsInFlight: schedule.stepsInFlight)
@@ -24,13 +25,14 @@ final class StageRunner {
         for share in slice.stage.keyValue {
             caches.append(
                 try KeyValueCache(
-                    share, attention: slice.attention, blockCount: schedule.pools[share.pool], memory: devices.memory(share.memory)))
+                    share, attention: slice.attention, blockCount: schedule.pools[share.pool], memory: devices.memories[share.memory],
+                    directory: directory))
         }
         self.caches = caches
         buffers = StageBuffers(slice: slice, devices: devices, limits: limits, slots: schedule.stepsInFlight, shared: shared)
         let compiler = StageCompiler(
             slice: slice, weights: weights, caches: caches, buffers: buffers, tables: tables, devices: devices, channels: channels,
-            inlet: inlet, outlet: outlet)
+            inlet: inlet, outlet: outlet, pools: schedule.pools)
         var lanes: [StageLane] = []
         for lane in try compiler.lanes() {
             switch lane.key {
@@ -45,6 +47,11 @@ final class StageRunner {
                     StageLane(
                         name: "\(devices.memory(from).name) to \(devices.memory(to).name)", phases: lane.phases, variants: slice.variants,
                         links: devices.links(from: from, to: to)))
+            case .bringing(let key), .returning(let key):
+                lanes.append(
+                    StageLane(
+                        name: "keys and values of \(devices.device(key.device).name)", phases: lane.phases, variants: slice.variants,
+                        transfers: lane.transfers))
             }
         }
         self.lanes = lanes
@@ -63,9 +70,10 @@ final class StageRunner {
         for index in weights.streamers.indices { weights.streamers[index].announce(needs) }
     }
 
-    /// What went wrong while weights were read.
+    /// What went wrong while weights were read, or keys and values read or written.
     var error: DiskError? {
         for index in weights.streamers.indices { if let error = weights.streamers[index].error { return error } }
+        for index in lanes.indices { if let error = lanes[index].error { return error } }
         return nil
     }
 }

@@ -49,11 +49,21 @@ public struct StageSlice: Sendable {
             for shard in placement.shards {
                 let device = variants.device(shard.computers, of: placement.module, in: variant)
                 for share in stage.keyValue where share.layers.contains(layer) && share.heads.overlaps(shard.range) {
+                    if share.memory != memory(of: device) { return true }
                     if variants.device(share.computers, of: nil, in: variant) != device { return true }
                 }
             }
         }
         return false
+    }
+
+    /// Whether a share's keys and values are brought to whoever attends to them, in some variant.
+    func isStaged(_ share: KeyValueShare) -> Bool { share.computers.contains { memory(of: $0.device) != share.memory } }
+
+    /// Whether several devices attend to the same keys and values, or one where they live and elsewhere: then each step waits for the one
+    /// before.
+    var hasSeveralAttending: Bool {
+        stage.keyValue.contains { share in isStaged(share) && Set(share.computers.map(\.device)).count > 1 }
     }
 
     /// The matrices of a shard that are used together, in the order of use among the module's: several lists where it is split.
@@ -107,11 +117,6 @@ extension StageSlice {
                 if shard.format != nil { throw .unsupported("\(placement.module) in another format than the checkpoint's") }
                 if isOnDisk(shard), shard.layout != .checkpoint { throw .unsupported("\(placement.module) in a store of shards") }
                 if isOnDisk(shard), placement.module == .embedding { throw .unsupported("the embedding on disk") }
-            }
-        }
-        for share in stage.keyValue {
-            for computer in share.computers where memory(of: computer.device) != share.memory {
-                throw .unsupported("keys and values that are attended elsewhere than where they are")
             }
         }
         if disks.contains(stage.hiddenStates) { throw .unsupported("hidden states on disk") }
