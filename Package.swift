@@ -49,7 +49,10 @@ let package = Package(
         target("Devices", ["CKernels", "Checkpoints"], optimised: true),
         target("Profiling", ["Plans", "Devices", "CKernels", "Checkpoints"]),
         target("Runtime", ["Plans", "Models", "Devices", "CKernels", "Checkpoints"], optimised: true),
-        target("Engine", ["Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"], optimised: true),
+        target(
+            "Engine",
+            ["Runtime", "Planning", "Profiling", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"],
+            optimised: true),
         .executableTarget(
             name: "motley",
             dependencies: [

@@ -143,6 +143,10 @@ struct FlexGenProgram {
             var row = Array(repeating: 0.0, count: 11)
             row[place] = weights * depth * 1.01
             row[3 + place] = block * tables.keyValueBytes * depth
+            // Where a layer's are attended to that live elsewhere: prompts on the GPU, what is on disk on the processor.
+            for home in place + 1..<3 where place < 2 {
+                row[3 + home] += MemoryModel.stagedLayers * block * tables.keyValueBytes
+            }
             row[6 + place] = batches > 1 ? block * prompt * hidden : 0
             guard capacities[place] >= 0 else { return nil }
             program.rows.append(.init(coefficients: row, bound: capacities[place]))

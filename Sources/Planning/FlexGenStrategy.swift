@@ -52,6 +52,8 @@ struct FlexGenStrategy {
         }
         // All GPUs, one stage each.
         if gpus.count > 1, gpus.count <= problem.shape.layerCount, gpus.count <= 32 { found += pipeline(gpus) }
+        // Without a GPU the processor offloads to its disk.
+        if gpus.isEmpty { found += StreamedLayers(problem: problem, deadline: deadline).search(.flexgen) }
         return found
     }
 

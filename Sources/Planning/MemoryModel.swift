@@ -25,13 +25,28 @@ public struct MemoryModel: Sendable {
     }
 
     /// Bytes of working buffers for one step on a device: inputs and outputs of the widest module for the tokens of a step, and logits.
+    ///
+    /// As the executor makes them (`StageBuffers`, `CPUWorkspace`): hidden states, queries, keys, values, attended, two feed-forward rows
+    /// and parts of a shared sum of every token; inputs of products in the kernels' form; rows of logits with the hidden states behind
+    /// them.
     static func working(_ shape: ModelShape, tokens: Double, sequences: Double, logits: Bool) -> Double {
-        let layer = shape.runs.first?.layer
-        let wide = max(
-            Double(layer?.attention.headCount ?? 0) * Double(layer?.attention.keySize ?? 0)
-                + Double(layer?.attention.keyValueElements ?? 0),
-            2 * Double(layer?.feedForward.size ?? 0) * Double(layer?.feedForward.expertsPerToken ?? 1))
-        return tokens * (3 * Double(shape.hiddenSize) + wide) * 2 + (logits ? sequences * Double(shape.vocabularySize) * 4 : 0)
+        let attention = shape.runs.first?.layer.attention, feedForward = shape.runs.first?.layer.feedForward
+        let hidden = Double(shape.hiddenSize)
+        let queries = Double(attention?.headCount ?? 0) * Double(attention?.keySize ?? 0), keys = Double(attention?.keyValueElements ?? 0)
+        let inner = Double(feedForward?.size ?? 0) * Double(feedForward?.expertsPerToken ?? 1)
+        let packed = shape.matrixFormats.map(Self.packedBytes).max() ?? 2
+        let each = 4 * (hidden + 2 * queries + keys + 2 * inner) + 8 * hidden + packed * max(hidden, queries, inner)
+        // Buffers begin on pages, and kernels have some room of their own.
+        return tokens * each + Double(1 << 20) + (logits ? sequences * (Double(shape.vocabularySize) + hidden) * 4 : 0)
+    }
+
+    /// Bytes of an element of a product's input in the kernels' form.
+    private static func packedBytes(_ format: TensorFormat) -> Double {
+        switch format {
+        case .f32: 4
+        case .f16, .bf16: 2
+        default: 1.25
+        }
     }
 
     /// Tokens of the largest step of a replica with this block.
@@ -79,6 +94,8 @@ public struct MemoryModel: Sendable {
     /// Everything but weights.
     private func add(_ stage: StageLayout, of replica: ReplicaLayout, tokens: Double, to uses: inout [Int: Use]) {
         var computing: [Int] = []
+        // Of layers whose keys and values are brought to be attended to, two at a time have an area there.
+        var areas: [StagedWay: Double] = [:]
         func note(_ computers: [Computer]) {
             for computer in computers where !computing.contains(computer.device.rawValue) { computing.append(computer.device.rawValue) }
         }
@@ -88,8 +105,15 @@ public struct MemoryModel: Sendable {
             for place in span.placement.keyValue {
                 note(place.computers)
                 let blocks = stage.pools.indices.contains(place.pool) ? Double(stage.pools[place.pool]) : 0
-                uses[place.memory.rawValue, default: Use()].keyValue +=
-                    Double(span.layers.count) * attention.keyValueBlockBytes(heads: place.heads.count, place.format) * blocks
+                let layer = attention.keyValueBlockBytes(heads: place.heads.count, place.format) * blocks
+                uses[place.memory.rawValue, default: Use()].keyValue += Double(span.layers.count) * layer
+                for computer in place.computers where hardware.devices.indices.contains(computer.device.rawValue) {
+                    let memory = hardware.devices[computer.device.rawValue].memory
+                    if memory != place.memory.rawValue {
+                        let way = StagedWay(from: place.memory.rawValue, to: memory)
+                        areas[way] = max(areas[way] ?? 0, layer)
+                    }
+                }
             }
         }
         for shard in stage.output ?? [] { note(shard.computers) }
@@ -104,11 +128,20 @@ public struct MemoryModel: Sendable {
                 uses[hardware.hosts[stage.machine], default: Use()].staging += Double(stream.bounce)
             }
         }
+        for (way, bytes) in areas { uses[way.to, default: Use()].staging += Self.stagedLayers * bytes }
         if count > 1 {
             let prompt = stage.layers.isEmpty ? 0 : workload.meanPrompt
             uses[stage.hiddenStates.rawValue, default: Use()].hidden +=
                 size * count * prompt * Double(shape.hiddenSize) * StageModel.hiddenBytes
         }
+    }
+
+    /// Layers whose keys and values are in areas beside a device at once (`StagedCaches`).
+    static let stagedLayers = 2.0
+
+    private struct StagedWay: Hashable {
+        var from: Int
+        var to: Int
     }
 
     /// What overflows, in words; empty where the plan fits.

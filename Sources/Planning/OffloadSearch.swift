@@ -185,7 +185,14 @@ struct OffloadSearch {
             }
         }
         let cache = cachePerPosition * Double(problem.blockTokensPerSequence) * Double(sequences)
-        if setting.keyValueOnHost { host -= cache } else { own -= cache }
+        if setting.keyValueOnHost {
+            host -= cache
+            // Prompts attend on the GPU, to which a layer's keys and values are brought.
+            let largest = layers.shapes.map { $0.attention.keyValuePositionBytes(problem.keyValueFormat) }.max() ?? 0
+            own -= MemoryModel.stagedLayers * largest * Double(problem.blockTokensPerSequence) * Double(sequences)
+        } else {
+            own -= cache
+        }
         if hasEmbedding { host -= shape.bytes(of: .embedding, units: shape.vocabularySize, format: nil) }
         if hasOutput {
             let output = shape.bytes(of: .output, units: shape.vocabularySize, format: nil)

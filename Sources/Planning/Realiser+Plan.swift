@@ -36,6 +36,13 @@ extension Realiser {
             replica.boundaries = model.boundaries.map(\.planned)
             replica.schedule = model.schedule(for: workload)
         }
+        // An area to which keys and values are brought has room for each sequence's own.
+        let isStaged = replica.stages.contains { stage in
+            stage.keyValue.contains { share in
+                share.computers.contains { hardware.devices[$0.device.rawValue].memory != share.memory.rawValue }
+            }
+        }
+        if isStaged { replica.schedule = replica.schedule.limited(sharesPrefixes: false) }
         replica.arithmetic = replica.arithmeticClass { hardware.devices[$0.rawValue].profile.kind } ?? .mixed
         return replica
     }

@@ -26,14 +26,18 @@ public final class Executor {
         public var emulated: [Emulation]
         /// The folder of the plan's disk: where keys and values go.
         public var diskDirectory: String
+        /// Records what each lane does; nil: nothing is recorded.
+        public var trace: RunTrace?
 
         public init(
-            instructionSet: InstructionSet? = nil, threads: Int = 1, emulated: [Emulation] = [], diskDirectory: String = "/var/tmp"
+            instructionSet: InstructionSet? = nil, threads: Int = 1, emulated: [Emulation] = [], diskDirectory: String = "/var/tmp",
+            trace: RunTrace? = nil
         ) {
             self.instructionSet = instructionSet
             self.threads = threads
             self.emulated = emulated
             self.diskDirectory = diskDirectory
+            self.trace = trace
         }
     }
 
@@ -124,7 +128,7 @@ public final class Executor {
                 try StageRunner(
                     slice: slice, checkpoint: checkpoint, devices: devices, tables: kinds, limits: limits, schedule: schedule,
                     shared: shared, channels: channels, inlet: number > 0 ? boundaries[number - 1] : nil,
-                    outlet: number < boundaries.count ? boundaries[number] : nil, directory: options.diskDirectory))
+                    outlet: number < boundaries.count ? boundaries[number] : nil, directory: options.diskDirectory, trace: options.trace))
         }
         self.stages = stages
         if case .learned(let table, let offset) = model.positions {
@@ -161,6 +165,41 @@ public final class Executor {
             used += memory.ledger.used
         }
         return (weights, keyValue, used - weights - keyValue)
+    }
+
+    /// Seconds that each resource worked so far, by the names that predictions have for them: `cpu0 compute`, `to gpu0`, `from gpu0`,
+    /// `disk read`. To be asked between steps.
+    public var busySeconds: [String: Double] {
+        var result: [String: Double] = [:]
+        for stage in stages {
+            for (device, lane) in stage.deviceLanes { result["\(device) compute", default: 0] += lane.busySeconds }
+            for streamer in stage.weights.streamers {
+                let seconds = streamer.figures.readingSeconds
+                if seconds > 0 { result["disk read", default: 0] += seconds }
+            }
+        }
+        for device in devices.emulated {
+            if device.inbound.figures.bytes > 0 { result["to \(device.name)"] = device.inbound.figures.seconds }
+            if device.outbound.figures.bytes > 0 { result["from \(device.name)"] = device.outbound.figures.seconds }
+        }
+        return result
+    }
+
+    /// The share of emulated devices' jobs that took longer than their figures say; nil where nothing is emulated. Above .01 the times of a
+    /// run mean nothing.
+    public var emulationLate: Double? {
+        if devices.emulated.isEmpty { return nil }
+        var jobs = 0, late = 0
+        for device in devices.emulated {
+            jobs += device.figures.jobs
+            late += device.figures.late
+        }
+        return Double(late) / Double(max(1, jobs))
+    }
+
+    /// What is allocated of each memory, by purpose; the host's first.
+    public var memories: [MemoryAccount] {
+        devices.memories.sorted { $0.key.rawValue < $1.key.rawValue }.map { MemoryAccount($0.value) }
     }
 
     /// Bytes the KV cache of `tokens` tokens takes under `format`, before anything is allocated; Int.max where it overflows.

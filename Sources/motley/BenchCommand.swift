@@ -1,6 +1,7 @@
 import ArgumentParser
 import Devices
 import Engine
+import Planning
 import JSON
 import Runtime
 
@@ -59,7 +60,11 @@ struct BenchModelCommand: ParsableCommand {
         }
         let sequences = parallel.values.max() ?? 1
         let bar = ProgressBar("loading")
-        let options = try execution.loadOptions(context: longest, sequences: sequences, stepLogits: max(64, sequences))
+        let planned = try execution.planned(
+            model, objective: sequences > 1 ? .throughput : .latency, context: longest,
+            prompt: max(1, longest - (generate.values.max() ?? 0)),
+            output: max(1, generate.values.max() ?? 1), sequences: sequences, stepLogits: max(64, sequences), measures: true)
+        let options = planned.load
         let executor = try model.makeExecutor(options) { bar.update($0) }
         bar.finish()
         let blocks = tests.map { $0.blocks(blockTokens: executor.keyValueBlockTokens) }.max() ?? 0
@@ -81,13 +86,24 @@ struct BenchModelCommand: ParsableCommand {
                 samples.append(try tester.run(test))
                 progress.update((Double(index * (repetitions + 1)) + Double(repetition + 1)) / total)
             }
-            results.append(BenchResult(test: test, samples: samples))
+            results.append(BenchResult(test: test, samples: samples, predicted: Self.predicted(test, planned.machinePlan)))
         }
         progress.finish()
+        if let path = execution.limits.trace { try options.trace?.write(to: path) }
         if json {
             Console.outputLine(JSON.array(results.map(\.json)).serialized())
         } else {
             Console.output(BenchTable(model: model, executor: executor, options: options, results: results).text)
+        }
+    }
+
+    /// Tokens per second that the cost model expects of a test.
+    private static func predicted(_ test: SpeedTest, _ plan: MachinePlan?) -> Double? {
+        switch test.kind {
+        case .prefill:
+            RunPrediction(plan, sequences: test.parallel, promptTokens: test.tokens, generatedTokens: 0)?.promptTokensPerSecond
+        case .decode:
+            RunPrediction(plan, sequences: test.parallel, promptTokens: 0, depth: test.depth, generatedTokens: test.tokens)?.tokensPerSecond
         }
     }
 

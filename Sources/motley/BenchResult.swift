@@ -5,6 +5,8 @@ import JSON
 struct BenchResult {
     var test: SpeedTest
     var samples: [Double]
+    /// By the cost model; nil where it says nothing.
+    var predicted: Double?
 
     var average: Double { samples.reduce(0, +) / Double(max(1, samples.count)) }
 
@@ -24,6 +26,8 @@ struct BenchResult {
                 (key: "n_gen", value: .integer(test.kind == .decode ? test.tokens : 0)),
                 (key: "n_parallel", value: .integer(test.parallel)),
                 (key: "avg_ts", value: .number(average)), (key: "stddev_ts", value: .number(standardDeviation)),
+                (key: "predicted_ts", value: predicted.map { .number($0) } ?? .null),
+                (key: "peak_memory_bytes", value: .integer(ProcessMemory.peak)),
                 (key: "samples_ts", value: .array(samples.map { .number($0) })),
             ]))
     }

@@ -15,13 +15,14 @@ struct BenchTable {
         let limits = ComputeLimits.measure(threads: options.threads)
         let bandwidth = limits.readBytes
         let name = (model.spec.name ?? model.spec.architecture) + " " + (model.spec.formats.first?.format.name ?? "")
-        var rows: [[String]] = [["model", "size", "params", "threads", "parallel", "test", "t/s", "GB/s", "GOP/s"]]
+        var rows: [[String]] = [["model", "size", "params", "threads", "parallel", "test", "t/s", "predicted", "GB/s", "GOP/s"]]
         for result in results {
             rows.append([
                 name, Size.text(model.weightBytes), ParameterCount.text(model.spec.parameterCount), String(options.threads),
                 String(result.test.parallel),
                 Self.name(result.test), "\(Size.decimal(result.average, 2)) ± \(Size.decimal(result.standardDeviation, 2))",
-                Size.decimal(bytesPerSecond(result) / 1e9, 2), Size.decimal(operationsPerSecond(result) / 1e9, 1),
+                result.predicted.map { Size.decimal($0, 2) } ?? "", Size.decimal(bytesPerSecond(result) / 1e9, 2),
+                Size.decimal(operationsPerSecond(result) / 1e9, 1),
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Devices
 import Engine
+import Planning
 import JSON
 
 /// `motley perplexity`: how well a model foresees a text.
@@ -49,7 +50,10 @@ struct PerplexityCommand: ParsableCommand {
             throw CommandError("a window of \(longest) tokens does not fit into the model's context of \(model.contextLength)")
         }
         let bar = ProgressBar(file == nil ? "measuring" : "perplexity")
-        let options = try execution.loadOptions(context: min(longest, model.contextLength), stepLogits: 128)
+        let options = try execution.planned(
+            model, objective: .timeToFirstToken, context: min(longest, model.contextLength), prompt: longest, output: 1, stepLogits: 128,
+            logitsRows: 128
+        ).load
         let executor = try model.makeExecutor(options) { bar.update($0 * 0.01) }
         let meter = PerplexityMeter(executor: executor)
         for (index, window) in windows.enumerated() {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import JSON
+import Runtime
 
 /// `motley run`: answers a prompt, or chats.
 struct RunCommand: ParsableCommand {
@@ -27,6 +28,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Print JSON lines only.")
     var json = false
 
+    @Flag(help: "List the devices that plans can use, emulated ones among them, and end.")
+    var listDevices = false
+
     @Argument(help: "What to say to the model.")
     var prompt: String?
 
@@ -36,28 +40,34 @@ struct RunCommand: ParsableCommand {
             throw ValidationError("--prompt-tokens is empty; at least one token is needed.")
         }
         if logprobs < 0 { throw ValidationError("--logprobs is \(logprobs); it must be 0 or more.") }
-        if json && prompt == nil && promptTokens == nil { throw ValidationError("--json needs PROMPT or --prompt-tokens.") }
+        if json && prompt == nil && promptTokens == nil && !listDevices { throw ValidationError("--json needs PROMPT or --prompt-tokens.") }
     }
 
     func run() throws {
         Interrupts.watch()
+        if listDevices { return DeviceList(execution).print(json: json) }
         let start = MonotonicClock.seconds()
         let model = try Model(path: modelPath.path())
         model.text.prepare()
         guard let prompt = try prompt(for: model) else { return try ChatSession(command: self, model: model, start: start).run() }
         // The prompt's tokens are found while the weights are packed.
         prompt.prepare()
-        let loaded = try execution.load(model, context: prompt.contextLength(asked: execution.context, maximumTokens: sampling.maxTokens))
+        let context = try prompt.contextLength(asked: execution.context, maximumTokens: sampling.maxTokens)
+        let (loaded, plan) = try execution.load(
+            model, context: context, prompt: prompt.tokens().count, output: min(sampling.maxTokens ?? 256, context))
         let request = try prompt.request(settings(model))
         let loadSeconds = MonotonicClock.seconds() - start
         let display = json ? ReplyDisplay.json : .text
         let (reply, summary) = try display.follow(loaded.engine.generate(request))
         if json {
-            Console.outputLine(reply.json(summary, loadSeconds: loadSeconds).serialized())
+            let report = RunReport(loaded: loaded, plan: plan, summary: summary)
+            Console.outputLine(reply.json(summary, loadSeconds: loadSeconds, report: report).serialized())
         } else {
             if !reply.text.hasSuffix("\n") { Console.output("\n") }
         }
         Console.error(summary.figures(loadSeconds: loadSeconds))
+        if let line = RunReport(loaded: loaded, plan: plan, summary: summary).line { Console.error(line) }
+        if let path = execution.limits.trace { try loaded.options.trace?.write(to: path) }
         if summary.reason == .cancelled { throw ExitCode(130) }
     }
 

@@ -29,7 +29,7 @@ public final class DirectFile: @unchecked Sendable {
             throw DiskError(path: path, operation: "examining", offset: 0, code: code)
         }
         byteCount = Int(status.st_size)
-        direct = wanted ? open(path, O_RDONLY | O_CLOEXEC | 0o40000 /* O_DIRECT */) : -1
+        direct = wanted ? open(path, O_RDONLY | O_CLOEXEC | OpenFlags.direct) : -1
         isDirect = direct >= 0
         if !isDirect { posix_fadvise(buffered, 0, 0, POSIX_FADV_RANDOM) }
     }
@@ -102,4 +102,17 @@ public struct DiskError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         "\(path): \(operation) failed at byte \(offset): \(code == 0 ? "the file has become shorter" : String(cString: strerror(code)))"
     }
+}
+
+/// Flags of `open` that Glibc's module leaves out, as Linux defines them.
+enum OpenFlags {
+    #if arch(arm64) || arch(arm) || arch(powerpc64le)
+        static let direct: Int32 = 0o200000
+        private static let directory: Int32 = 0o40000
+    #else
+        static let direct: Int32 = 0o40000
+        private static let directory: Int32 = 0o200000
+    #endif
+    /// O_TMPFILE.
+    static let temporary: Int32 = 0o20000000 | directory
 }

@@ -16,10 +16,8 @@ public final class ScratchFile: @unchecked Sendable {
     public init(directory: String, byteCount: Int) throws(DiskError) {
         self.directory = directory
         self.byteCount = byteCount
-        // O_TMPFILE and O_DIRECT, by their numbers on Linux.
-        let temporary: Int32 = 0o20200000, direct: Int32 = 0o40000
-        var file = open(directory, O_RDWR | O_CLOEXEC | temporary | direct, 0o600)
-        if file < 0 { file = open(directory, O_RDWR | O_CLOEXEC | temporary, 0o600) }
+        var file = open(directory, O_RDWR | O_CLOEXEC | OpenFlags.temporary | OpenFlags.direct, 0o600)
+        if file < 0 { file = open(directory, O_RDWR | O_CLOEXEC | OpenFlags.temporary, 0o600) }
         if file < 0, errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL {
             var name = Array((directory + "/motley-XXXXXX").utf8CString)
             file = mkstemp(&name)

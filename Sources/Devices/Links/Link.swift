@@ -5,6 +5,7 @@ public final class Link: @unchecked Sendable {
     private let bytesPerSecond: Double?
     private let latency: Double
     private let timeline = Timeline()
+    private let busy = BusyTime()
     private let lock = Lock()
     private var moved = 0
 
@@ -15,8 +16,12 @@ public final class Link: @unchecked Sendable {
         self.latency = latency
     }
 
-    /// So many bytes are moved by one request; returns when they would have arrived.
-    public func move(_ bytes: Int, since start: Double) {
+    /// Moves so many bytes by one request: `copy` copies them, and this returns when they would have arrived.
+    public func move(_ bytes: Int, _ copy: () -> Void) {
+        busy.begin()
+        defer { busy.end() }
+        let start = Stopwatch.now()
+        copy()
         lock.lock()
         moved += bytes
         lock.unlock()
@@ -24,10 +29,21 @@ public final class Link: @unchecked Sendable {
         timeline.take(latency + Double(bytes) / bytesPerSecond, since: start)
     }
 
-    /// Bytes so far, and seconds that they should have taken.
+    /// Bytes so far, and seconds in which some were under way.
     public var figures: (bytes: Int, seconds: Double) {
         lock.lock()
         defer { lock.unlock() }
-        return (moved, timeline.figures.seconds)
+        return (moved, busy.seconds)
+    }
+}
+
+extension [Link] {
+    /// Moves bytes over one link after another at once: what a copy takes is the longest of what they take.
+    public func move(_ bytes: Int, _ copy: () -> Void) {
+        switch count {
+        case 0: copy()
+        case 1: self[0].move(bytes, copy)
+        default: self[0].move(bytes) { Array(dropFirst()).move(bytes, copy) }
+        }
     }
 }

@@ -1,5 +1,6 @@
 public import Devices
 public import Plans
+public import Runtime
 
 /// How a model is to be loaded.
 public struct LoadOptions: Sendable {
@@ -18,10 +19,17 @@ public struct LoadOptions: Sendable {
     public var instructionSet: InstructionSet?
     /// What runs where, as it was read; nil: everything resident on the processor. It decides the KV cache and the size of steps.
     public var plan: Plan?
+    /// Devices that do not exist, by the keys of the plan's GPUs.
+    public var emulated: [Emulation]
+    /// A folder on the plan's disk.
+    public var diskDirectory: String
+    /// Records what a run does; nil: nothing is recorded.
+    public var trace: RunTrace?
 
     public init(
         threads: Int = ProcessorTopology.coreCount, contextLength: Int, sequences: Int = 1, keyValueFormat: KeyValueFormat = .f16,
-        stepTokens: Int = 512, stepLogits: Int = 64, instructionSet: InstructionSet? = nil, plan: Plan? = nil
+        stepTokens: Int = 512, stepLogits: Int = 64, instructionSet: InstructionSet? = nil, plan: Plan? = nil,
+        emulated: [Emulation] = [], diskDirectory: String? = nil, trace: RunTrace? = nil
     ) {
         self.threads = threads
         self.contextLength = contextLength
@@ -31,6 +39,9 @@ public struct LoadOptions: Sendable {
         self.stepLogits = stepLogits
         self.instructionSet = instructionSet
         self.plan = plan
+        self.emulated = emulated
+        self.diskDirectory = diskDirectory ?? CacheFolder.path ?? "/var/tmp"
+        self.trace = trace
     }
 }
 

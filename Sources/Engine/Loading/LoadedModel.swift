@@ -1,3 +1,4 @@
+public import Devices
 import Runtime
 public import Plans
 import Checkpoints
@@ -13,6 +14,18 @@ public final class LoadedModel: Sendable {
     public let memory: Memory
     /// From the call to readiness.
     public let loadSeconds: Double
+    private let executor: ExecutorBox
+
+    /// The executor for those who ask how it went.
+    private final class ExecutorBox: @unchecked Sendable {
+        var executor: Executor?
+    }
+
+    /// Seconds that each resource worked so far, by predictions' names for them, and the share of emulated devices' jobs that took longer
+    /// than their figures say. To be asked when no request is running.
+    public var achieved: (busySeconds: [String: Double], emulationLate: Double?) {
+        (executor.executor?.busySeconds ?? [:], executor.executor?.emulationLate)
+    }
 
     public struct Memory: Sendable {
         public var weights: Int
@@ -20,6 +33,8 @@ public final class LoadedModel: Sendable {
         public var scratch: Int
         /// Weights that a step reads from disk.
         public var streamed: Int
+        /// By memory and purpose.
+        public var accounts: [MemoryAccount]
     }
 
     /// Loads on the engine's thread.
@@ -37,18 +52,22 @@ public final class LoadedModel: Sendable {
         let start = MonotonicClock.seconds()
         try model.check(options)
         plan = try model.plan(options)
-        let memory = Monitor(Memory(weights: 0, keyValue: 0, scratch: 0, streamed: 0))
+        let box = ExecutorBox()
+        let memory = Monitor(Memory(weights: 0, keyValue: 0, scratch: 0, streamed: 0, accounts: []))
         let engine = try Engine(options: engineOptions) {
             let executor = try model.makeExecutor(options, progress: progress)
+            box.executor = executor
             let used = executor.memory
             memory.update {
                 $0 = Memory(
-                    weights: used.weights, keyValue: used.keyValue, scratch: used.scratch, streamed: executor.bytesStreamedPerStep)
+                    weights: used.weights, keyValue: used.keyValue, scratch: used.scratch, streamed: executor.bytesStreamedPerStep,
+                    accounts: executor.memories)
             }
             return executor
         }
         self.model = model
         self.engine = engine
+        executor = box
         self.options = options
         self.memory = memory.update { $0 }
         loadSeconds = MonotonicClock.seconds() - start

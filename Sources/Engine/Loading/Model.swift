@@ -72,7 +72,9 @@ public final class Model: Sendable {
     /// Packs the weights and makes room for the cache. `progress` gets values in 0...1.
     public func makeExecutor(_ options: LoadOptions, progress: ((Double) -> Void)? = nil) throws -> Executor {
         try check(options)
-        let executorOptions = Executor.Options(instructionSet: options.instructionSet)
+        let executorOptions = Executor.Options(
+            instructionSet: options.instructionSet, threads: options.threads, emulated: options.emulated,
+            diskDirectory: options.diskDirectory, trace: options.trace)
         return try Executor(plan: plan(options), model: spec, checkpoint: checkpoint, options: executorOptions, progress: progress)
     }
 }

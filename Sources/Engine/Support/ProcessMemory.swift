@@ -3,6 +3,9 @@ public enum ProcessMemory {
     /// The most this process ever had in memory (VmHWM).
     public static var peak: Int { SystemFile.figure("VmHWM", in: "/proc/self/status") ?? 0 }
 
+    /// What it has in memory now (VmRSS).
+    public static var resident: Int { SystemFile.figure("VmRSS", in: "/proc/self/status") ?? 0 }
+
     /// What can still be allocated without anybody being killed: the machine's, or less where a control group limits it. nil: unknown.
     public static var available: Int? {
         let machine = SystemFile.figure("MemAvailable", in: "/proc/meminfo")

@@ -127,10 +127,11 @@ public struct ReplicaSchedule: Sendable, Equatable {
             sharesPrefixes: self.sharesPrefixes && sharesPrefixes, block: block)
     }
 
-    /// The same with other pools, or with prompts cut by other tables.
-    public func with(pools: [Int]? = nil, sliceTables: [SliceTable]? = nil) -> ReplicaSchedule {
+    /// The same with other pools, with prompts cut by other tables, or with more rows of logits in a step.
+    public func with(pools: [Int]? = nil, sliceTables: [SliceTable]? = nil, stepLogits: Int? = nil) -> ReplicaSchedule {
         ReplicaSchedule(
-            blockTokens: blockTokens, pools: pools ?? self.pools, sequences: sequences, stepTokens: stepTokens, stepLogits: stepLogits,
+            blockTokens: blockTokens, pools: pools ?? self.pools, sequences: sequences, stepTokens: stepTokens,
+            stepLogits: stepLogits ?? self.stepLogits,
             stepPrompts: stepPrompts,
             sliceTokens: sliceTokens, sliceTables: sliceTables ?? self.sliceTables, stepsInFlight: stepsInFlight,
             decodeGroups: decodeGroups,

@@ -49,8 +49,19 @@ struct RowCopy {
         extent = .tokens(pool: nil)
     }
 
-    /// Copies a micro-batch's rows; returns the bytes.
-    func run(_ tables: StepTables, _ part: MicroBatch) -> Int {
+    /// Bytes of a micro-batch's rows.
+    func bytes(_ tables: StepTables, _ part: MicroBatch) -> Int { rows(tables, part).count * width }
+
+    /// Copies a micro-batch's rows.
+    func run(_ tables: StepTables, _ part: MicroBatch) {
+        let rows = rows(tables, part)
+        for index in 0..<rows.count {
+            let row = rows.lowerBound + index
+            (target + row * targetStride).copyMemory(from: source + row * sourceStride, byteCount: width)
+        }
+    }
+
+    private func rows(_ tables: StepTables, _ part: MicroBatch) -> Range<Int> {
         var first = part.firstToken, count = part.tokenCount
         switch extent {
         case .tokens(nil): break
@@ -59,10 +70,7 @@ struct RowCopy {
             (first, count) = (first + tokens.lowerBound, tokens.count)
         case .logits: (first, count) = (part.firstRow, part.rowCount)
         }
-        for row in first..<first + count {
-            (target + row * targetStride).copyMemory(from: source + row * sourceStride, byteCount: width)
-        }
-        return count * width
+        return first..<first + count
     }
 }
 

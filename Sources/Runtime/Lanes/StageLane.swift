@@ -13,11 +13,15 @@ final class StageLane {
     private let links: [Link]
     private let transfers: [BlockTransfer]
     private let failure = FirstFailure()
+    private let trace: (recorder: RunTrace, track: Int32)?
+    /// Seconds that it worked: not those that it waited.
+    private(set) var busySeconds = 0.0
 
     init(
         name: String, phases: [LanePhase], variants: StepVariants, program: (any DeviceProgram)? = nil, streamer: WeightStreamer? = nil,
-        links: [Link] = [], transfers: [BlockTransfer] = []
+        links: [Link] = [], transfers: [BlockTransfer] = [], trace: RunTrace? = nil
     ) {
+        self.trace = trace.map { ($0, $0.track(name)) }
         self.name = name
         self.phases = phases
         self.variants = variants
@@ -46,7 +50,7 @@ final class StageLane {
             for part in tables.parts.indices where !forLogits || tables.parts[part].rowCount > 0 {
                 let variant = variants.variant(tokens: tables.parts[part].tokenCount, rows: tables.parts[part].rowCount)
                 for command in phases[phase].commands[variant].indices {
-                    run(phases[phase].commands[variant][command], tables, tables.parts[part])
+                    run(phases[phase].commands[variant][command], tables, tables.parts[part], step: number)
                 }
             }
             if let streamer {
@@ -57,15 +61,25 @@ final class StageLane {
     }
 
     @inline(__always)
-    private func run(_ command: LaneCommand, _ tables: StepTables, _ part: MicroBatch) {
+    private func run(_ command: LaneCommand, _ tables: StepTables, _ part: MicroBatch, step: UInt32) {
         switch command {
-        case .run(let segment): program?.run(segment, tables, part)
         case .receive(let channel): channel.receive()
         case .send(let channel): channel.send()
-        case .copy(let copy):
+        case .run, .copy, .transfer:
             let start = Stopwatch.now()
-            let bytes = copy.run(tables, part)
-            for index in links.indices { links[index].move(bytes, since: start) }
+            work(command, tables, part)
+            let end = Stopwatch.now()
+            busySeconds += end - start
+            if let trace { trace.recorder.add(trace.track, step: step, from: start, to: end) }
+        }
+    }
+
+    private func work(_ command: LaneCommand, _ tables: StepTables, _ part: MicroBatch) {
+        switch command {
+        case .receive, .send: break
+        case .run(let segment): program?.run(segment, tables, part)
+        case .copy(let copy):
+            links.move(copy.bytes(tables, part)) { copy.run(tables, part) }
         case .transfer(let number):
             do throws(DiskError) {
                 try transfers[number].run(tables, part)

@@ -18,10 +18,9 @@ final class LocalDevices {
     /// - Throws: `RuntimeError.unsupported` for a device that is not here, `DeviceError`.
     init(_ plan: Plan, options: Executor.Options, replacement: (any Device)?) throws {
         planned = Dictionary(plan.devices.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        guard let hostID = plan.memories.first(where: { $0.kind == .host })?.id else {
-            throw RuntimeError.unsupported("a plan without host memory")
-        }
-        self.hostID = hostID
+        // A plan that uses nothing of the host's memory still has its tables and logits there.
+        let free = MemoryID((plan.memories.map(\.id.rawValue).max() ?? 0) + 1)
+        hostID = plan.memories.first { $0.kind == .host }?.id ?? free
         host = HostMemory()
         let processors = plan.devices.filter { $0.kind == .cpu }
         if processors.count > 1 { throw RuntimeError.unsupported("several processors") }

@@ -8,6 +8,8 @@ final class StageRunner {
     let slice: StageSlice
     let weights: StageWeights
     let lanes: [StageLane]
+    /// The lanes of devices, with the devices' names.
+    private(set) var deviceLanes: [(device: String, lane: StageLane)] = []
     private let caches: [KeyValueCache]
     private let buffers: StageBuffers
 
@@ -17,10 +19,10 @@ final class StageRunner {
     init(
         slice: StageSlice, checkpoint: Checkpoint, devices: LocalDevices, tables: StepTableKinds, limits: StepLimits,
         schedule: ReplicaSchedule, shared: StepBuffers, channels: ChannelStorage, inlet: StageBoundary?, outlet: StageBoundary?,
-        directory: String
+        directory: String, trace: RunTrace?
     ) throws {
         self.slice = slice
-        weights = try StageWeights(slice, checkpoint: checkpoint, devices: devices, stepsInFlight: schedule.stepsInFlight)
+        weights = try StageWeights(slice, checkpoint: checkpoint, devices: devices, stepsInFlight: schedule.stepsInFlight, trace: trace)
         var caches: [KeyValueCache] = []
         for share in slice.stage.keyValue {
             caches.append(
@@ -33,28 +35,30 @@ final class StageRunner {
         let compiler = StageCompiler(
             slice: slice, weights: weights, caches: caches, buffers: buffers, tables: tables, devices: devices, channels: channels,
             inlet: inlet, outlet: outlet, pools: schedule.pools)
-        var lanes: [StageLane] = []
+        var lanes: [StageLane] = [], deviceOnes: [(device: String, lane: StageLane)] = []
         for lane in try compiler.lanes() {
             switch lane.key {
             case .device(let id):
                 let device = devices.device(id)
-                lanes.append(
-                    StageLane(
-                        name: device.name, phases: lane.phases, variants: slice.variants,
-                        program: try device.compile(lane.segments, limits: limits), streamer: weights.streamer(of: id)))
+                let made = StageLane(
+                    name: device.name, phases: lane.phases, variants: slice.variants,
+                    program: try device.compile(lane.segments, limits: limits), streamer: weights.streamer(of: id), trace: trace)
+                lanes.append(made)
+                deviceOnes.append((device.name, made))
             case .copies(let from, let to):
                 lanes.append(
                     StageLane(
                         name: "\(devices.memory(from).name) to \(devices.memory(to).name)", phases: lane.phases, variants: slice.variants,
-                        links: devices.links(from: from, to: to)))
+                        links: devices.links(from: from, to: to), trace: trace))
             case .bringing(let key), .returning(let key):
                 lanes.append(
                     StageLane(
                         name: "keys and values of \(devices.device(key.device).name)", phases: lane.phases, variants: slice.variants,
-                        transfers: lane.transfers))
+                        transfers: lane.transfers, trace: trace))
             }
         }
         self.lanes = lanes
+        deviceLanes = deviceOnes
     }
 
     deinit { for streamer in weights.streamers { streamer.stop() } }

@@ -65,23 +65,37 @@ final class BlockTransfer {
         blockStride = KeyValueCache.paddedOnDisk(cache.blockBytes(layer: layer))
     }
 
+    private func move(_ bytes: Int, _ copy: () throws(DiskError) -> Void) throws(DiskError) {
+        var failure: DiskError?
+        links.move(bytes) {
+            do throws(DiskError) { try copy() } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     func run(_ tables: StepTables, _ part: MicroBatch) throws(DiskError) {
         let blocks = tables.stagedBlocks(of: part, pool: cache.share.pool), bytes = cache.blockBytes(layer: layer)
         for index in 0..<blocks.count {
             let block = tables.stagedBlocks[blocks.lowerBound + index]
             let place = area.address + block.staged * blockStride
-            let start = Stopwatch.now()
             switch direction {
             case .bringing:
                 guard block.isRead else { continue }
-                try cache.read(layer: layer, block: block.home, into: bounce?.address ?? place)
-                if let bounce { place.copyMemory(from: bounce.address, byteCount: bytes) }
+                if let bounce {
+                    try cache.read(layer: layer, block: block.home, into: bounce.address)
+                    links.move(bytes) { place.copyMemory(from: bounce.address, byteCount: bytes) }
+                } else {
+                    try move(bytes) { () throws(DiskError) in try cache.read(layer: layer, block: block.home, into: place) }
+                }
             case .returning:
                 guard block.isWritten else { continue }
-                bounce?.address.copyMemory(from: place, byteCount: bytes)
-                try cache.write(layer: layer, block: block.home, from: bounce?.address ?? place)
+                if let bounce {
+                    links.move(bytes) { bounce.address.copyMemory(from: place, byteCount: bytes) }
+                    try cache.write(layer: layer, block: block.home, from: bounce.address)
+                } else {
+                    try move(bytes) { () throws(DiskError) in try cache.write(layer: layer, block: block.home, from: place) }
+                }
             }
-            for index in links.indices { links[index].move(bytes, since: start) }
         }
     }
 }

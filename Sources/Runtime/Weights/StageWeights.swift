@@ -16,7 +16,7 @@ final class StageWeights {
 
     /// Sizes and reserves everything.
     /// - Throws: `RuntimeError`, `MemoryError`, `DiskError`.
-    init(_ slice: StageSlice, checkpoint: Checkpoint, devices: LocalDevices, stepsInFlight: Int) throws {
+    init(_ slice: StageSlice, checkpoint: Checkpoint, devices: LocalDevices, stepsInFlight: Int, trace: RunTrace?) throws {
         self.slice = slice
         for (id, memory) in devices.memories {
             stores[id] = try WeightStore(slice.weights(in: id), checkpoint: checkpoint, memory: memory)
@@ -40,7 +40,8 @@ final class StageWeights {
             let streamer = try WeightStreamer(
                 pieces.pieces, sources: sources, checkpoint: checkpoint, memory: devices.memory(memory),
                 links: devices.links(from: from, to: memory), host: devices.host, window: stream.window, readers: Self.readers,
-                stepsInFlight: stepsInFlight, variants: slice.variants)
+                stepsInFlight: stepsInFlight, variants: slice.variants,
+                name: "weights to \(devices.device(stream.device).name)", trace: trace)
             streams[stream.device] = pieces
             streamersByDevice[stream.device] = streamer
             streamers.append(streamer)

@@ -35,6 +35,10 @@ final class WeightStreamer: @unchecked Sendable {
     private let scratchBuffers: [Buffer]
     private let bounceBuffers: [Buffer]
     private let variants: StepVariants
+    private let trace: RunTrace?
+    private let name: String
+    /// While something is read from files.
+    private let reading = BusyTime()
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var threads: [pthread_t] = []
@@ -65,12 +69,14 @@ final class WeightStreamer: @unchecked Sendable {
     /// - Throws: `MemoryError`, `DiskError`, `RuntimeError`.
     init(
         _ pieces: [StreamPiece], sources: [[StreamSource]], checkpoint: Checkpoint, memory: any Memory, links: [Link], host: any Memory,
-        window: Int, readers: Int, stepsInFlight: Int, variants: StepVariants
+        window: Int, readers: Int, stepsInFlight: Int, variants: StepVariants, name: String, trace: RunTrace?
     ) throws {
         self.pieces = pieces
         self.sources = sources
         self.links = links
         self.variants = variants
+        self.name = name
+        self.trace = trace
         var chunks: [StreamChunk] = []
         for source in sources.joined() { if case .file(let chunk) = source { chunks.append(chunk) } }
         files = chunks.isEmpty ? [] : try checkpoint.files.map { try DirectFile(path: $0.path) }
@@ -181,8 +187,8 @@ final class WeightStreamer: @unchecked Sendable {
     /// What went wrong while reading; the steps since are worthless.
     var error: DiskError? { locked { failure } }
 
-    /// Seconds that programs waited for weights, and bytes read so far.
-    var figures: (waitingSeconds: Double, bytes: Int) { locked { (waited, readBytes) } }
+    /// Seconds that programs waited for weights, seconds in which files were read, and bytes of all weights so far.
+    var figures: (waitingSeconds: Double, readingSeconds: Double, bytes: Int) { locked { (waited, reading.seconds, readBytes) } }
 
     private func locked<Result>(_ body: () -> Result) -> Result {
         pthread_mutex_lock(mutex)
@@ -207,13 +213,16 @@ final class WeightStreamer: @unchecked Sendable {
     private func read(_ number: Int) {
         let raw = BufferRange(rawBuffers[number]).address, scratch = BufferRange(scratchBuffers[number]).address
         let bounce = BufferRange(bounceBuffers[number]).address
+        let track = trace?.track("\(name), reader \(number)") ?? 0
         while let (piece, chunk) = take() {
             let source = sources[piece][chunk], slot = slots[piece % slots.count].address
             var fault: DiskError?
+            let start = trace == nil ? 0 : Stopwatch.now()
+            defer { trace?.add(track, step: 0, from: start, to: Stopwatch.now()) }
             switch source {
             case .file(let work):
                 do throws(DiskError) {
-                    let skipped = try files[work.file].read(work.bytes.count, at: work.bytes.lowerBound, into: raw)
+                    let skipped = try read(work, into: raw)
                     if links.isEmpty {
                         pack(work, from: raw + skipped, scratch: scratch, into: slot + work.destination)
                     } else {
@@ -233,10 +242,14 @@ final class WeightStreamer: @unchecked Sendable {
         }
     }
 
+    private func read(_ chunk: StreamChunk, into raw: UnsafeMutableRawPointer) throws(DiskError) -> Int {
+        reading.begin()
+        defer { reading.end() }
+        return try files[chunk.file].read(chunk.bytes.count, at: chunk.bytes.lowerBound, into: raw)
+    }
+
     private func move(_ source: UnsafeMutableRawPointer, to destination: UnsafeMutableRawPointer, _ bytes: Int) {
-        let start = Stopwatch.now()
-        destination.copyMemory(from: source, byteCount: bytes)
-        for index in links.indices { links[index].move(bytes, since: start) }
+        links.move(bytes) { destination.copyMemory(from: source, byteCount: bytes) }
     }
 
     private func pack(

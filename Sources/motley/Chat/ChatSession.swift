@@ -18,7 +18,7 @@ final class ChatSession {
             throw CommandError("the model brings no tokenizer to chat with; --prompt-tokens runs token ids")
         }
         let context = try model.contextLength(asked: command.execution.context, needed: Model.conversationContext)
-        loaded = try command.execution.load(model, context: context)
+        (loaded, _) = try command.execution.load(model, context: context, prompt: min(512, context), output: min(256, context))
         loadSeconds = MonotonicClock.seconds() - start
         if Console.isErrorTerminal {
             let note = conversation.usesTemplate ? "" : "the model has no chat template, it continues what you write; "

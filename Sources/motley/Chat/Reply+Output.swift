@@ -11,7 +11,7 @@ extension GeneratedToken {
 
 extension Reply {
     /// The last line of `run --json`.
-    func json(_ summary: GenerationSummary, loadSeconds: Double) -> JSON {
+    func json(_ summary: GenerationSummary, loadSeconds: Double, report: RunReport) -> JSON {
         let logProbabilities = logProbabilities.map { list in
             JSON.array(
                 list.map {
@@ -31,6 +31,8 @@ extension Reply {
                 (key: "logprobs", value: .array(logProbabilities)), (key: "finish_reason", value: .string(summary.reason.rawValue)),
                 (key: "seed", value: Int(exactly: summary.seed).map { .integer($0) } ?? .string(String(summary.seed))),
                 (key: "timings", value: .object(timings)), (key: "peak_memory_bytes", value: .integer(ProcessMemory.peak)),
+                (key: "plan", value: report.planJSON), (key: "predicted", value: report.predictedJSON),
+                (key: "achieved", value: report.achievedJSON),
             ]))
     }
 }

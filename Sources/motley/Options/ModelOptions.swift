@@ -2,8 +2,10 @@ public import ArgumentParser
 import Checkpoints
 public import Devices
 import Engine
+import Planning
 import Glibc
 import Plans
+import Runtime
 
 /// Formats of the key/value cache on offer.
 enum KeyValueChoice: String, ExpressibleByArgument, CaseIterable {
@@ -67,11 +69,14 @@ struct ExecutionOptions: ParsableArguments {
     @Option(help: "Kernels to use: scalar, avx2, avx512 or avx512-bf16 (default: the best this processor has).")
     var isa: InstructionSet?
 
+    @OptionGroup var limits: LimitOptions
+
     func validate() throws {
         if let isa, !InstructionSet.available.contains(isa) {
             throw ValidationError("--isa is \(isa.rawValue), which this processor does not have.")
         }
         if let threads, threads < 1 || threads > 1024 { throw ValidationError("--threads is \(threads); it must be from 1 to 1024.") }
+        if plan != nil, limits.strategy != nil { throw ValidationError("Give either --plan or --strategy.") }
         if plan != nil, kv != nil { throw ValidationError("--plan says how keys and values are kept; leave --kv out.") }
         if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }
     }
@@ -82,17 +87,21 @@ struct ExecutionOptions: ParsableArguments {
     func loadOptions(context: Int, sequences: Int = 1, stepLogits: Int = 64) throws -> LoadOptions {
         LoadOptions(
             threads: threadCount, contextLength: context, sequences: sequences, keyValueFormat: (kv ?? .f16).format, stepLogits: stepLogits,
-            instructionSet: isa, plan: try plan.map { try PlanningInput.plan($0) })
+            instructionSet: isa, plan: try plan.map { try PlanningInput.plan($0) }, emulated: limits.emulate.map(\.emulation),
+            diskDirectory: limits.diskDir, trace: limits.trace.map { _ in RunTrace() })
     }
 
     /// Loads with a bar where it takes long, and says what runs where.
-    func load(_ model: Model, context: Int) throws -> LoadedModel {
-        let options = try loadOptions(context: context)
+    func load(_ model: Model, context: Int, prompt: @autoclosure () throws -> Int, output: Int) throws -> (
+        model: LoadedModel, plan: MachinePlan?
+    ) {
+        let planned = try planned(model, objective: .latency, context: context, prompt: prompt(), output: output)
+        let options = planned.load
         let bar = ProgressBar("loading")
         defer { bar.finish() }
         let loaded = try LoadedModel(model, options: options) { bar.update($0) }
         bar.finish()
         Console.error(loaded.summary(instructionSet: (isa ?? .best).name))
-        return loaded
+        return (loaded, planned.machinePlan)
     }
 }
