@@ -11,13 +11,15 @@ struct HostileScenarioTests {
             reading: FieldReader(
                 JSON(
                     parsing:
-                        #"{"version": 1, "hardware": \#(hardware), "model": \#(model), "workload": \#(workload), "objective": \#(objective)}"#
+                        #"{"version": 1, "hardware": \#(hardware), "model": \#(model), "workload": \#(workload), "#
+                        + #""objective": \#(objective)}"#
                 ))
         )
     }
 
     static func desktop(_ devices: String, memory: String = "\"64GiB\"", disk: String = "2TB") -> String {
-        #"{"machines": [{"name": "d", "memory": {"capacity": \#(memory)}, "cpu": "Ryzen 9 7950X", "devices": [\#(devices)], "disks": [{"capacity": "\#(disk)", "read": "6GB/s"}]}]}"#
+        #"{"machines": [{"name": "d", "memory": {"capacity": \#(memory)}, "cpu": "Ryzen 9 7950X", "devices": [\#(devices)], "#
+            + #""disks": [{"capacity": "\#(disk)", "read": "6GB/s"}]}]}"#
     }
 
     static let objectives = [#""latency""#, #""ttft""#, #""throughput""#, #""cost""#, #"{"kind": "slo", "deadline": "3s"}"#]
