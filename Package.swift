@@ -18,8 +18,13 @@ func target(_ name: String, _ imports: [Target.Dependency] = [], optimised: Bool
     .target(name: name, dependencies: imports, swiftSettings: strict + (optimised ? [.unsafeFlags(["-O"])] : []))
 }
 
-func tests(_ name: String, _ imports: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
-    .testTarget(name: name + "Tests", dependencies: imports, exclude: exclude, resources: resources, swiftSettings: strict)
+/// `optimised` where the tests themselves compute references.
+func tests(
+    _ name: String, _ imports: [Target.Dependency], exclude: [String] = [], resources: [Resource] = [], optimised: Bool = false
+) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: imports, exclude: exclude, resources: resources,
+        swiftSettings: strict + (optimised ? [.unsafeFlags(["-O"])] : []))
 }
 
 let package = Package(
@@ -36,9 +41,9 @@ let package = Package(
     ],
     targets: [
         .target(name: "CKernels", cSettings: optimised),
-        target("JSON"),
-        target("Checkpoints", ["JSON"]),
-        target("Text", ["JSON"]),
+        target("JSON", optimised: true),
+        target("Checkpoints", ["JSON"], optimised: true),
+        target("Text", ["JSON"], optimised: true),
         target("Models", ["Checkpoints", "JSON"]),
         target("Plans", ["Models", "Checkpoints", "JSON"], optimised: true),
         target("Scheduling", ["Plans"], optimised: true),
@@ -73,9 +78,9 @@ let package = Package(
         tests("Text", ["Text", "JSON", "Checkpoints"], exclude: ["Templates/Styles", "Templates/goldens.json", "Templates/language.txt"]),
         tests("Models", ["Models", "Checkpoints", "JSON"]),
         tests("Plans", ["Plans", "Models", "Checkpoints", "JSON"]),
-        tests("Scheduling", ["Scheduling", "Plans"]),
+        tests("Scheduling", ["Scheduling", "Plans"], optimised: true),
         tests("Planning", ["Planning", "Plans", "Models", "Checkpoints", "JSON"]),
-        tests("Kernels", ["CKernels", "Devices", "Checkpoints"]),
+        tests("Kernels", ["CKernels", "Devices", "Checkpoints"], optimised: true),
         tests("Profiling", ["Profiling", "Planning", "Plans", "Models", "Devices", "Checkpoints", "JSON"]),
         tests("Runtime", ["CAllocationCounter", "Runtime", "Plans", "Models", "Devices", "CKernels", "Checkpoints", "JSON"]),
         tests("Motley", ["motley", "JSON"]),

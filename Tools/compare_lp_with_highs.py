@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Compares the planner's linear programs with HiGHS (scipy.optimize.linprog) on a thousand random FlexGen problems, both published cost variants.
+"""Compares the planner's linear programs with HiGHS (scipy.optimize.linprog) on a thousand random FlexGen problems, both published cost
+variants.
 
 usage: Tools/compare_lp_with_highs.py [FILE]
 
-Without FILE the test that writes the programs is run (`swift test --filter writePrograms`). Needs scipy. Exit status 1 where an optimum differs by more than 1e-6, relatively,
-or where one solver finds a solution and another does not.
+Without FILE the test that writes the programs is run (`swift test --filter writePrograms`). Needs scipy. Exit status 1 where an
+optimum differs by more than 1e-6, relatively, or where one solver finds a solution and another does not.
 """
 
 import json
@@ -21,7 +22,8 @@ root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def write_programs(path):
     environment = dict(os.environ, MOTLEY_PROGRAMS=path)
-    subprocess.run(["swift", "test", "--filter", "LinearProgramTests/writePrograms"], cwd=root, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["swift", "test", "--filter", "LinearProgramTests/writePrograms"], cwd=root, env=environment, check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 def highs(program):
@@ -70,7 +72,8 @@ def main():
         print(f"{name:8} {variant:6} largest relative difference to HiGHS {difference:.1e}")
         failed |= difference > 1e-6
     for name in solvers:
-        print(f"{name:8} {content[name + '_microseconds']:.0f} microseconds per program; {disagree[name]} disagreements about having a solution")
+        print(f"{name:8} {content[name + '_microseconds']:.0f} microseconds per program; "
+              f"{disagree[name]} disagreements about having a solution")
         failed |= disagree[name] > 0
     return 1 if failed else 0
 

@@ -3,9 +3,9 @@
 
 usage: compare_with_transformers.py MODEL [--text TEXT] [--prompt-length N] [--max-tokens N] [--window N] [--tolerance X] [--seed N]
 
-MODEL is a Hugging Face directory, or a GGUF file that transformers can read (with the package accelerate). The binary is taken from MOTLEY_BIN, else .build/release/motley.
-Each generated token is judged in motley's own context, so that one wrong choice does not spoil those after it. Exit status 1 if anything
-differs by more than the tolerance (nats). Memory: four bytes for each parameter.
+MODEL is a Hugging Face directory, or a GGUF file that transformers can read (with the package accelerate). The binary is
+taken from MOTLEY_BIN, else .build/release/motley. Each generated token is judged in motley's own context, so that one wrong choice does
+not spoil those after it. Exit status 1 if anything differs by more than the tolerance (nats). Memory: four bytes for each parameter.
 """
 
 import argparse
@@ -21,7 +21,8 @@ import torch
 import transformers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TEXTS = ["The engine runs the model.", "  two  spaces,\n\ttabs and\r\n lines\n\n", "It's 1234567 o'clock; I'LL be naïve, Zoë: 日本語 🙂🏽 ½ — end",
+TEXTS = ["The engine runs the model.", "  two  spaces,\n\ttabs and\r\n lines\n\n",
+         "It's 1234567 o'clock; I'LL be naïve, Zoë: 日本語 🙂🏽 ½ — end",
          "def f(x):\n    return x**2  # squares", "<s> not </s> special?"]
 CHATS = [
     [{"role": "user", "content": "Hello, who are you? "}],
@@ -38,7 +39,8 @@ class Motley:
     def call(self, command, *options, text=None):
         """The last line of JSON the command prints; None, with the error printed, where it fails."""
         words = [self.binary, command, "--model", self.model, *map(str, options), "--json"]
-        done = subprocess.run(words, input=text.encode() if text is not None else None, stdin=subprocess.DEVNULL if text is None else None, capture_output=True)
+        done = subprocess.run(words, input=text.encode() if text is not None else None, stdin=subprocess.DEVNULL if text is None else None,
+                              capture_output=True)
         if done.returncode != 0:
             print(f"  motley {command} failed ({done.returncode}): {done.stderr.decode(errors='replace').strip()[-500:]}")
             return None
@@ -50,7 +52,8 @@ class Comparison:
     def __init__(self, options):
         self.options, self.faults = options, 0
         where, name = os.path.split(os.path.abspath(options.model))
-        source = {"pretrained_model_name_or_path": where, "gguf_file": name} if name.endswith(".gguf") else {"pretrained_model_name_or_path": options.model}
+        source = ({"pretrained_model_name_or_path": where, "gguf_file": name} if name.endswith(".gguf")
+                  else {"pretrained_model_name_or_path": options.model})
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         self.model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32).eval()
@@ -85,8 +88,8 @@ class Comparison:
         prompt = self.random_tokens(self.options.prompt_length)
         if self.options.text and self.tokenizer:
             prompt = self.encode(self.options.text)
-        reply = self.motley.call("run", "--prompt-tokens", ",".join(map(str, prompt)), "--max-tokens", self.options.max_tokens, "--temperature", 0,
-                                 "--logprobs", 5, "--ignore-eos")
+        reply = self.motley.call("run", "--prompt-tokens", ",".join(map(str, prompt)), "--max-tokens", self.options.max_tokens,
+                                 "--temperature", 0, "--logprobs", 5, "--ignore-eos")
         if reply is None:
             self.faults += 1
             return
@@ -101,8 +104,10 @@ class Comparison:
             same += best == token
             margin = float(row[best] - row[token])
             if margin > self.options.tolerance or max(differences) > self.options.tolerance:
-                self.judge(f"step {step}", False, f"motley {token}, transformers {best}, {margin:.4f} nats better; log probabilities off by up to {max(differences):.4f}")
-        self.judge("log probabilities", worst <= self.options.tolerance, f"off by up to {worst:.5f} nats; best token the same in {same} of {len(tokens)} steps")
+                self.judge(f"step {step}", False, f"motley {token}, transformers {best}, {margin:.4f} nats better; "
+                           f"log probabilities off by up to {max(differences):.4f}")
+        self.judge("log probabilities", worst <= self.options.tolerance,
+                   f"off by up to {worst:.5f} nats; best token the same in {same} of {len(tokens)} steps")
         timings = reply.get("timings", {})
         print("     " + ", ".join(f"{key} {value:.4g}" for key, value in timings.items() if value is not None))
 
@@ -128,11 +133,13 @@ class Comparison:
             for special in (True, False):
                 reply = self.motley.call("tokenize", *([] if special else ["--no-special"]), text=text)
                 theirs = self.encode(text, special)
-                self.judge(f"ids of {text[:20]!r}", reply is not None and reply["tokens"] == theirs, f"{reply and reply['tokens'][:12]} and {theirs[:12]}")
+                self.judge(f"ids of {text[:20]!r}", reply is not None and reply["tokens"] == theirs,
+                           f"{reply and reply['tokens'][:12]} and {theirs[:12]}")
             if theirs:
                 reply = self.motley.call("detokenize", "--tokens", ",".join(map(str, theirs)))
                 back = self.encoder.decode(theirs, skip_special_tokens=False) if self.encoder else self.tokenizer.decode(theirs)
-                self.judge(f"text of {text[:20]!r}", reply is not None and reply["text"].strip() == back.strip(), f"{reply and reply['text'][:40]!r} and {back[:40]!r}")
+                self.judge(f"text of {text[:20]!r}", reply is not None and reply["text"].strip() == back.strip(),
+                           f"{reply and reply['text'][:40]!r} and {back[:40]!r}")
         if not self.tokenizer.chat_template:
             return
         for messages in CHATS:

@@ -92,7 +92,8 @@ CONTEXTS = {
                   message("assistant", "d")], {}),
     "options": ([message("developer", "dev"), message("user", "hey"), message("assistant", "yo", thinking="hmm"), message("user", "bye")],
                 {"documents": [{"title": "T", "text": "doc"}], "builtin_tools": ["code_interpreter", "brave_search"],
-                 "tools_in_user_message": False, "date_string": "01 Jan 2025", "custom_tools": [ADD], "reasoning_effort": "high", **PROMPT}),
+                 "tools_in_user_message": False, "date_string": "01 Jan 2025", "custom_tools": [ADD], "reasoning_effort": "high",
+                 **PROMPT}),
     "code": ([message("user", "def f():\n    return {\"a\": [1, 2]}\n"), message("assistant", "```python\nprint(\"<|im_end|>\")\n```\n"),
               message("user", "{{ x }} {% y %}")], PROMPT),
 }

@@ -15,10 +15,12 @@ import regex
 CATEGORIES = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn".split()
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"
 SCRIPTS = (
-    "Arabic Armenian Bengali Cyrillic Devanagari Georgian Greek Han Hangul Hebrew Hiragana Katakana Khmer Lao Latin Mongolian Myanmar Tamil "
-    "Telugu Thai Tibetan"
+    "Arabic Armenian Bengali Cyrillic Devanagari Georgian Greek Han Hangul Hebrew Hiragana Katakana Khmer Lao Latin Mongolian Myanmar "
+    "Tamil Telugu Thai Tibetan"
 ).split()
 SCALARS = range(0x110000)
+# Characters of data in a line, so that the line keeps to the house's 140 columns.
+WIDTH = 128
 
 
 def category_runs():
@@ -86,8 +88,8 @@ def decompositions():
 def literal(name, comment, text):
     print(f"    /// {comment}")
     print(f'    static let {name}: StaticString = """')
-    for index in range(0, len(text), 140):
-        print(f"        {text[index:index + 140]}" + ("\\" if index + 140 < len(text) else ""))
+    for index in range(0, len(text), WIDTH):
+        print(f"        {text[index:index + WIDTH]}" + ("\\" if index + WIDTH < len(text) else ""))
     print('        """')
     print()
 

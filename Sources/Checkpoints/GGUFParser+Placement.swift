@@ -21,7 +21,8 @@ extension GGUFParser {
         // A type of unknown size is listed with an empty range; using it is refused anyway.
         guard let offset = Int(exactly: tensor.offset), let end = sum(dataStart, offset, size ?? 0), end <= file.size else {
             throw fault(
-                "its \(size.map { "\($0) bytes" } ?? "data") at offset \(tensor.offset) of the data end beyond the file (\(file.size) bytes): truncated?",
+                "its \(size.map { "\($0) bytes" } ?? "data") at offset \(tensor.offset) of the data "
+                    + "end beyond the file (\(file.size) bytes): truncated?",
                 subject)
         }
         let start = dataStart + offset

@@ -50,7 +50,8 @@ extension CheckpointReport {
             lines.append(
                 (
                     "layers",
-                    "\(model.layers.count), hidden size \(model.hiddenSize), feed-forward \(part.size) (\(part.activation.rawValue)\(part.gate == nil ? "" : ", gated"))"
+                    "\(model.layers.count), hidden size \(model.hiddenSize), feed-forward \(part.size) "
+                        + "(\(part.activation.rawValue)\(part.gate == nil ? "" : ", gated"))"
                 ))
             let attention = layer.attention
             let windows = Set(model.layers.map(\.attention.slidingWindow))

@@ -62,7 +62,8 @@ public struct Constraints: Sendable, Equatable {
         if let other = pins.first(where: { $0.device != new.device && $0.layers.overlaps(new.layers) }) {
             throw ConstraintError(
                 message:
-                    "\"pin \(other.text)\" and \"pin \(text)\" contradict each other: both name layer \(max(first, other.layers.lowerBound))"
+                    "\"pin \(other.text)\" and \"pin \(text)\" contradict each other: "
+                    + "both name layer \(max(first, other.layers.lowerBound))"
             )
         }
         pins.append(new)

@@ -16,12 +16,14 @@ struct Drawing {
         let shade = opacity < 1 ? " fill-opacity=\"\(Text.fixed(opacity, 2))\"" : ""
         let round = radius > 0 ? " rx=\"\(number(radius))\"" : ""
         body +=
-            "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(wide))\" height=\"\(number(tall))\" fill=\"\(fill)\"\(shade)\(round)/>\n"
+            "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(wide))\" height=\"\(number(tall))\" "
+            + "fill=\"\(fill)\"\(shade)\(round)/>\n"
     }
 
     mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, colour: String = Drawing.rule, width: Double = 1) {
         body +=
-            "<line x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" y2=\"\(number(y2))\" stroke=\"\(colour)\" stroke-width=\"\(number(width))\"/>\n"
+            "<line x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" y2=\"\(number(y2))\" stroke=\"\(colour)\" "
+            + "stroke-width=\"\(number(width))\"/>\n"
     }
 
     mutating func polyline(_ points: [(x: Double, y: Double)], colour: String, width: Double = 2) {
@@ -46,13 +48,15 @@ struct Drawing {
         let weight = bold ? " font-weight=\"600\"" : ""
         let place = anchor == .start ? "" : " text-anchor=\"\(anchor.rawValue)\""
         body +=
-            "<text x=\"\(number(x))\" y=\"\(number(y))\" font-size=\"\(size)\"\(weight)\(place) fill=\"\(colour)\">\(Self.escaped(content))</text>\n"
+            "<text x=\"\(number(x))\" y=\"\(number(y))\" font-size=\"\(size)\"\(weight)\(place) "
+            + "fill=\"\(colour)\">\(Self.escaped(content))</text>\n"
     }
 
     /// A pattern of slanted white lines, `gap` pixels apart, for use as a fill over another shape.
     mutating func hatch(_ name: String, gap: Double) -> String {
         definitions +=
-            "<pattern id=\"\(name)\" width=\"\(number(gap))\" height=\"\(number(gap))\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
+            "<pattern id=\"\(name)\" width=\"\(number(gap))\" height=\"\(number(gap))\" patternUnits=\"userSpaceOnUse\" "
+            + "patternTransform=\"rotate(45)\">"
             + "<rect width=\"\(number(gap * 0.4))\" height=\"\(number(gap))\" fill=\"#ffffff\" fill-opacity=\"0.55\"/></pattern>\n"
         return "url(#\(name))"
     }

@@ -125,7 +125,9 @@ struct FlexGenStrategy {
             return percent([PlannedMemory.Kind.gpu, .host, .disk].map { key(bytes[$0]?.weights ?? 0, bytes[$0]?.cache ?? 0) / all })
         }
         return
-            "block \(policy.batch) x \(policy.batches), weights \(percent(policy.weights)) % (realised \(realised { a, _ in a })), KV \(percent(policy.cache)) % (realised \(realised { _, b in b })), hidden states \(percent(policy.hidden)) % on GPU/host/disk"
+            "block \(policy.batch) x \(policy.batches), weights \(percent(policy.weights)) % (realised \(realised { a, _ in a })), "
+            + "KV \(percent(policy.cache)) % (realised \(realised { _, b in b })), "
+            + "hidden states \(percent(policy.hidden)) % on GPU/host/disk"
     }
 
     // MARK: Geometries

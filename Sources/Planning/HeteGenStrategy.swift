@@ -124,7 +124,8 @@ struct HeteGenStrategy {
         }
         let disk = sum(0, \.disk) + sum(1, \.disk)
         return
-            "\(problem.hardware.devices[setting.gpu].label): \(sum(0, \.resident)) attention and \(sum(1, \.resident)) feed-forward modules resident, "
+            "\(problem.hardware.devices[setting.gpu].label): \(sum(0, \.resident)) attention and "
+            + "\(sum(1, \.resident)) feed-forward modules resident, "
             + (disk > 0 ? "\(disk) on disk, " : "") + "alpha of attention \(alphas(kinds[0])); of feed-forward \(alphas(kinds[1]))"
             + (setting.keyValueOnHost ? "; KV on the host" : "")
     }

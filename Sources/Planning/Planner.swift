@@ -40,7 +40,8 @@ public struct Planner: Sendable {
             if let first = found.first, first.fits {
                 throw NothingFits(
                     description:
-                        "\(problem.shape.name) fits with strategy \(strategy.rawValue), but no request would end: a rate, link or latency of the hardware is beyond reason"
+                        "\(problem.shape.name) fits with strategy \(strategy.rawValue), but no request would end: "
+                        + "a rate, link or latency of the hardware is beyond reason"
                 )
             }
             let reason =

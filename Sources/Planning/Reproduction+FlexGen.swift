@@ -67,11 +67,14 @@ extension Reproduction {
         }
         return text + """
 
-            The published model itself, with its constants, gives 7.136 tokens/s for OPT-30B at 48 x 3 (worked example, in the tests). "Their policy here" is the policy of the authors' benchmark suite, realised as shards and priced by
-            our model. For OPT-6.7B at f16, where everything is on the GPU, it is within 7 % of what they measured. Elsewhere ours gives more where their loop waits: it issues a layer's whole load with the first micro-batch and
-            synchronises after each one, while our executor streams ahead; and where their constants are lower than the hardware's (decode attention on the GPU at 0.079 TFLOP/s is a kernel's rate, not the T4's bandwidth). With
-            4-bit groups the difference is larger: our products unpack groups inside the kernel, theirs decompressed whole tensors first, and at OPT-30B compressed only the cache. OPT-175B at f16 is below the published figure:
-            the scenario's disk reads 2 GB/s, the paper's own figure, while its breakdown (227 s a step for 638 GB of cache) means 2.8 GB/s.
+            The published model itself, with its constants, gives 7.136 tokens/s for OPT-30B at 48 x 3 (worked example, in the tests).
+            "Their policy here" is the policy of the authors' benchmark suite, realised as shards and priced by our model. For OPT-6.7B at
+            f16, where everything is on the GPU, it is within 7 % of what they measured. Elsewhere ours gives more where their loop waits:
+            it issues a layer's whole load with the first micro-batch and synchronises after each one, while our executor streams ahead; and
+            where their constants are lower than the hardware's (decode attention on the GPU at 0.079 TFLOP/s is a kernel's rate, not the
+            T4's bandwidth). With 4-bit groups the difference is larger: our products unpack groups inside the kernel, theirs decompressed
+            whole tensors first, and at OPT-30B compressed only the cache. OPT-175B at f16 is below the published figure: the scenario's
+            disk reads 2 GB/s, the paper's own figure, while its breakdown (227 s a step for 638 GB of cache) means 2.8 GB/s.
 
 
             """
@@ -79,7 +82,8 @@ extension Reproduction {
 
     private func fourMachines() throws -> String {
         var text =
-            "### Four machines with one T4 each\n\nOutput tokens per second, prompt 512; a pipeline of equal layer counts with several blocks in flight.\n\n"
+            "### Four machines with one T4 each\n\n"
+            + "Output tokens per second, prompt 512; a pipeline of equal layer counts with several blocks in flight.\n\n"
         text += head(["model", "published", "flexgen", "against one machine", "published against one machine", "auto", "flexgen's plan"])
         for (name, rates) in [("opt6.7b", (201.12, 25.26)), ("opt30b", (23.61, 7.32)), ("opt175b", (2.33, 0.69))] {
             let scenario = try scenarios("flexgen-t4x4-" + name)
@@ -92,9 +96,11 @@ extension Reproduction {
         }
         return text + """
 
-            More than four times one machine is no mistake: four GPUs hold four times as much of the model and of the cache, so less is streamed, and OPT-175B no longer needs the disk for its weights. Here the program is solved anew
-            for a quarter of the layers and finds that; the published gains for the two larger models are below four. Every stage streams its weights once per block in flight. The network between the machines is not stated in the
-            paper; 20 Gbit/s are assumed, and hidden states of a micro-batch are small beside what is streamed.
+            More than four times one machine is no mistake: four GPUs hold four times as much of the model and of the cache, so less is
+            streamed, and OPT-175B no longer needs the disk for its weights. Here the program is solved anew for a quarter of the layers and
+            finds that; the published gains for the two larger models are below four. Every stage streams its weights once per block in
+            flight. The network between the machines is not stated in the paper; 20 Gbit/s are assumed, and hidden states of a micro-batch
+            are small beside what is streamed.
 
 
             """
@@ -102,7 +108,8 @@ extension Reproduction {
 
     private func ablations() throws -> String {
         var text =
-            "### Ablations, prompt 512\n\nOutput tokens per second: published, the published policy under our model, and flexgen's own plan.\n\n"
+            "### Ablations, prompt 512\n\n"
+            + "Output tokens per second: published, the published policy under our model, and flexgen's own plan.\n\n"
         text += head(["", "OPT-30B: published", "their policy", "flexgen", "OPT-175B: published", "their policy", "flexgen"])
         var rows: [[String]] = [["all"], ["no overlap"], ["no attention on the CPU"], ["DeepSpeed's policy"]]
         var shares: [String] = []
@@ -126,10 +133,12 @@ extension Reproduction {
         for each in rows { text += row(each) }
         return text + """
 
-            Without overlap the seconds of all resources are added up. A decode step of the published policy by resource, \(shares.joined(separator: "; ")). (Published for OPT-175B: 11315 s of decoding are 1498 s of computing, 3047 s of
-            reading weights, 7046 s of reading the cache, 124 s of writing, over 31 steps: 48, 98, 227 and 4 s each.) DeepSpeed's policy comes out as published. The one difference in kind is attention without the processor: with their
-            constants the cache of 48 x 3 sequences takes about as long over the link (12.9 GiB/s) as their processor needs to attend to it (0.0123 TFLOP/s), so that our model, which overlaps both with computing, loses an eighth where
-            they lost 45 %; that takes a slower copy, or one that waits.
+            Without overlap the seconds of all resources are added up. A decode step of the published policy by resource,
+            \(shares.joined(separator: "; ")). (Published for OPT-175B: 11315 s of decoding are 1498 s of computing, 3047 s of reading
+            weights, 7046 s of reading the cache, 124 s of writing, over 31 steps: 48, 98, 227 and 4 s each.) DeepSpeed's policy comes out
+            as published. The one difference in kind is attention without the processor: with their constants the cache of 48 x 3 sequences
+            takes about as long over the link (12.9 GiB/s) as their processor needs to attend to it (0.0123 TFLOP/s), so that our model,
+            which overlaps both with computing, loses an eighth where they lost 45 %; that takes a slower copy, or one that waits.
 
 
             """

@@ -5,7 +5,8 @@ import Plans
 extension Reproduction {
     func hPipe() throws -> String {
         var text =
-            "## HPipe: 4 P100 and 2 RTX 3090, 1 Gbit/s between, 2048 tokens\n\nSeconds to the first tokens of the batch, and how many times as long as hpipe.\n\n"
+            "## HPipe: 4 P100 and 2 RTX 3090, 1 Gbit/s between, 2048 tokens\n\n"
+            + "Seconds to the first tokens of the batch, and how many times as long as hpipe.\n\n"
         text += head(["", "LLaMA-7B, batch 6", "", "GPT3-2B, batch 12", ""])
         var columns: [[String: Double]] = []
         var notes: [String] = [], names: [String] = []
@@ -46,11 +47,14 @@ extension Reproduction {
 
             hpipe's plans: \(notes.joined(separator: "; ")).
 
-            Published, LLaMA-7B: 20.3 s one after another, 2.24 s with HPipe, 9.1x; both models 2.06-2.28x against GPipe and 1.5-1.65x against GPipe with balanced layers. Here, cutting along tokens alone as the paper does:
-            \(ratio("one device after another, equal layers"))x, \(ratio("GPipe, equal layers"))x and \(ratio("GPipe, balanced layers"))x. One after another is faster here than published: the catalogue's P100 reaches 60 % of its half-precision
-            peak, which their kernels did not. The rest of the gain over the paper is the search's: the two published steps under this model take \(ratio("two steps as published: layers, then slices by the bound"))x
-            as long as the joint search along tokens alone, and letting the batch go in groups of sequences as well (GPipe's cut beside HPipe's) gains again. The model knows no loss of efficiency of small slices beyond launches and the
-            roofline, so it cuts finer than the paper did.
+            Published, LLaMA-7B: 20.3 s one after another, 2.24 s with HPipe, 9.1x; both models 2.06-2.28x against GPipe and 1.5-1.65x
+            against GPipe with balanced layers. Here, cutting along tokens alone as the paper does:
+            \(ratio("one device after another, equal layers"))x, \(ratio("GPipe, equal layers"))x and \(ratio("GPipe, balanced layers"))x.
+            One after another is faster here than published: the catalogue's P100 reaches 60 % of its half-precision peak, which their
+            kernels did not. The rest of the gain over the paper is the search's: the two published steps under this model take
+            \(ratio("two steps as published: layers, then slices by the bound"))x as long as the joint search along tokens alone, and
+            letting the batch go in groups of sequences as well (GPipe's cut beside HPipe's) gains again. The model knows no loss of
+            efficiency of small slices beyond launches and the roofline, so it cuts finer than the paper did.
 
 
             """

@@ -31,8 +31,8 @@ extension Reproduction {
         var text = """
             ## HexGen: case study, 4 A6000 + 2 A5000 + 2 A4000, Llama-2-70B (arXiv 2311.11514)
 
-            Seconds per output token at batch 1, 128 prompt and 64 output tokens. Places are among the \(all.count) layouts that fit (every division of each machine into groups of 1, 2 or 4, every order of machines, any left out,
-            layers by dynamic programming).
+            Seconds per output token at batch 1, 128 prompt and 64 output tokens. Places are among the \(all.count) layouts that fit (every
+            division of each machine into groups of 1, 2 or 4, every order of machines, any left out, layers by dynamic programming).
 
 
             """
@@ -47,10 +47,13 @@ extension Reproduction {
         let chain = self.best(scenario, .memory)?.score ?? 1
         return text + """
 
-            Tensor parallelism over the four A6000 alone is best and the other four GPUs are left out: bytes are then read by four devices at once, while every further stage adds its time. The published groups 4/2/2 are
-            at best \(Text.fixed(bestOfThree / least, 2))x of it (with nearly all layers on the A6000); as published they beat the chain of eight by \(Text.fixed(chain / (published?.score ?? 1), 2))x (published: up to 2x).
-            What runs out of memory in the paper does here: TP 8 needs \(Text.bytes(problem.shape.parameterCount * 2 / 8)) on every card and the A4000 have 16 GiB, PP 8 and PP 2 x TP 4 with equal layers overflow as listed. The
-            published 19x over PP 2 x TP 4 is not there: with layers that fit it is about equal, and it would take some 4 ms per exchange to separate them, which links of 0.2 ms do not have.
+            Tensor parallelism over the four A6000 alone is best and the other four GPUs are left out: bytes are then read by four devices
+            at once, while every further stage adds its time. The published groups 4/2/2 are at best \(Text.fixed(bestOfThree / least, 2))x
+            of it (with nearly all layers on the A6000); as published they beat the chain of eight by
+            \(Text.fixed(chain / (published?.score ?? 1), 2))x (published: up to 2x). What runs out of memory in the paper does here: TP 8
+            needs \(Text.bytes(problem.shape.parameterCount * 2 / 8)) on every card and the A4000 have 16 GiB, PP 8 and PP 2 x TP 4 with
+            equal layers overflow as listed. The published 19x over PP 2 x TP 4 is not there: with layers that fit it is about equal, and it
+            would take some 4 ms per exchange to separate them, which links of 0.2 ms do not have.
 
 
             """

@@ -119,8 +119,9 @@ extension Reproduction {
         var text = """
             ## HexGen: pools against 16 A100 (Llama-2-70B, prompt 128, 32 tokens)
 
-            Requests played step by step (400 Poisson arrivals). Deadlines are multiples of what a lone request takes on 8 A100. Plans were searched at several rates; each figure is the best of them. Without batching a replica runs one request at
-            a time, as the paper's figures are made; with it the engine's scheduler batches continuously.
+            Requests played step by step (400 Poisson arrivals). Deadlines are multiples of what a lone request takes on 8 A100. Plans were
+            searched at several rates; each figure is the best of them. Without batching a replica runs one request at a time, as the
+            paper's figures are made; with it the engine's scheduler batches continuously.
 
 
             """
@@ -181,12 +182,16 @@ extension Reproduction {
         }
         text += try lostDevices()
         return text + """
-            Request by request the full-price pool reaches what its bytes per second allow over 16 A100 (1.99x in sum), less what slow links and tensor parallelism over PCIe cost; the published 4x needs a weaker baseline than the best layout of the A100s
-            (2 replicas of TP 8 on NVLink), or fixed costs per layer that favour more and smaller replicas. With continuous batching the A100s win outright: a batch reads the weights once for all its sequences, so bandwidth per
-            request no longer counts, and what does, exchanges over fast links and operations per second, they have. The gain over symmetric layouts is what unequal machines force on equal ones: cards that do not make up a whole group
-            are lost, and all stages go at the pace of the slowest. It is small here, because most of these machines hold eight equal cards and TP 8 in each is near the best; what the published 1.8x was compared with is not known here. Under overload the search's
-            plans and the best symmetric one differ by less than what the queue model, which searches use, errs. Even pipelines of single GPUs take longer for a lone request than the deadline allows, so their ratio is not a number; Petals also routes around
-            slow servers and computes in 8-bit.
+            Request by request the full-price pool reaches what its bytes per second allow over 16 A100 (1.99x in sum), less what slow links
+            and tensor parallelism over PCIe cost; the published 4x needs a weaker baseline than the best layout of the A100s (2 replicas of
+            TP 8 on NVLink), or fixed costs per layer that favour more and smaller replicas. With continuous batching the A100s win
+            outright: a batch reads the weights once for all its sequences, so bandwidth per request no longer counts, and what does,
+            exchanges over fast links and operations per second, they have. The gain over symmetric layouts is what unequal machines force
+            on equal ones: cards that do not make up a whole group are lost, and all stages go at the pace of the slowest. It is small here,
+            because most of these machines hold eight equal cards and TP 8 in each is near the best; what the published 1.8x was compared
+            with is not known here. Under overload the search's plans and the best symmetric one differ by less than what the queue model,
+            which searches use, errs. Even pipelines of single GPUs take longer for a lone request than the deadline allows, so their ratio
+            is not a number; Petals also routes around slow servers and computes in 8-bit.
 
 
             """
@@ -194,7 +199,9 @@ extension Reproduction {
 
     private func lostDevices() throws -> String {
         var text =
-            "### Four GPUs lost\n\nFull price, SLO scale 5; lost are two RTX 3090 Ti, an A6000 and an A40. Searched again from the old plan (published: in under 30 s).\n\n"
+            "### Four GPUs lost\n\n"
+            + "Full price, SLO scale 5; lost are two RTX 3090 Ti, an A6000 and an A40. "
+            + "Searched again from the old plan (published: in under 30 s).\n\n"
         text += head([
             "requests/s", "share in time before", "old plan without its broken replicas", "planned again", "seconds to plan, first",
             "again",

@@ -19,13 +19,14 @@ public struct Reproduction {
         var page = """
             # Reproduction
 
-            The main experiments of the four systems under our cost model (docs/cost-model.md), written by `make reproduce`. Nothing here was measured on these machines: every figure but the published ones is a prediction, made
-            with declared hardware (the files in `Scenarios/`). The model is never bent to hit a figure; where they differ, the reason is named.
+            The main experiments of the four systems under our cost model (docs/cost-model.md), written by `make reproduce`. Nothing here
+            was measured on these machines: every figure but the published ones is a prediction, made with declared hardware (the files in
+            `Scenarios/`). The model is never bent to hit a figure; where they differ, the reason is named.
 
 
             """
         page += try flexGen() + heteGen() + hexGenCase() + hexGenPools() + hPipe()
-        return page
+        return Text.wrapped(page)
     }
 
     func best(_ scenario: Scenario, _ strategy: Strategy) -> Evaluation? {

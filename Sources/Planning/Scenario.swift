@@ -65,7 +65,8 @@ public struct Scenario: Sendable {
         let name = try nameField.string()
         guard var found = BuiltInModels.named(name) ?? shape(name) else {
             throw nameField.failure(
-                "\"\(name.prefix(80))\" is no checkpoint and no built-in model; built in: \(BuiltInModels.all.map(\.name).joined(separator: ", "))"
+                "\"\(name.prefix(80))\" is no checkpoint and no built-in model; built in: "
+                    + "\(BuiltInModels.all.map(\.name).joined(separator: ", "))"
             )
         }
         if let format = described?.optional("format") {

@@ -27,7 +27,8 @@ public struct CatalogueDevice: Sendable, Equatable {
     public static let attainableLink = 0.8
     /// How rates come of the sheet's figures, for people.
     public static let estimate =
-        "estimates: published peak x \(attainableBandwidth) reading, x \(attainableProducts) products, x \(attainableAttention) attention, x \(attainableLink) links"
+        "estimates: published peak x \(attainableBandwidth) reading, x \(attainableProducts) products, x \(attainableAttention) attention, "
+        + "x \(attainableLink) links"
     /// Bytes a driver's context takes of a GPU's memory.
     public static let reserved = 400 << 20
 
@@ -134,7 +135,8 @@ extension CatalogueDevice {
             "cores and clock of NVIDIA's product page, rates per core of the Ada white paper; PCIe 4 x8"),
         gpu("RTX 4090", 24, 1008, single: 82.6, half: 165.2, integer: 660.6, link: pcie4, "NVIDIA Ada white paper, checked; dense"),
         gpu(
-            "RTX 5090", 32, 1792, single: 104.8, half: 209.5, integer: 838, link: pcie5, "NVIDIA RTX Blackwell white paper, checked; dense"),
+            "RTX 5090", 32, 1792, single: 104.8, half: 209.5, integer: 838, link: pcie5,
+            "NVIDIA RTX Blackwell white paper, checked; dense"),
         gpu(
             "RX 7900 XTX", 24, 960, single: 61.4, half: 122.8, integer: 122.8, link: pcie4,
             "AMD Radeon RX 7900 XTX product page, checked; f32 with dual issue"),
@@ -159,7 +161,8 @@ extension CatalogueDevice {
             "Intel Xeon Platinum 8480+ product page; AVX-512 VNNI/BF16 without AMX, which no kernel here uses, 8 x DDR5-4800"),
         cpu("Ryzen 7 5800X", 51.2, single: 0.97, half: 0.97, integer: 1.95, "AMD Ryzen 7 5800X product page; AVX2, 2 x DDR4-3200"),
         cpu(
-            "Ryzen 9 7950X", 83.2, single: 2.3, half: 4.6, integer: 9.2, "AMD Ryzen 9 7950X product page; AVX-512 VNNI/BF16, 2 x DDR5-5200"),
+            "Ryzen 9 7950X", 83.2, single: 2.3, half: 4.6, integer: 9.2,
+            "AMD Ryzen 9 7950X product page; AVX-512 VNNI/BF16, 2 x DDR5-5200"),
         cpu(
             "Core i9-13900K", 89.6, single: 1.3, half: 1.3, integer: 5.3,
             "Intel Core i9-13900K product page; 8 cores at 3.0 and 16 at 2.2 GHz, AVX2 VNNI, 2 x DDR5-5600"),

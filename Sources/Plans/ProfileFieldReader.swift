@@ -82,7 +82,8 @@ public struct FieldReader: Sendable {
         } else if let text = value.string {
             guard let parsed = Quantity.parse(text, dimension) else {
                 throw failure(
-                    "\"\(text.prefix(40))\" is no \(dimension.name); expected a number or one with a unit, for example \"\(dimension.example)\""
+                    "\"\(text.prefix(40))\" is no \(dimension.name); expected a number or one with a unit, "
+                        + "for example \"\(dimension.example)\""
                 )
             }
             number = parsed

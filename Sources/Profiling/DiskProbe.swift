@@ -46,7 +46,8 @@ struct DiskProbe {
             readBytesPerSecond: max(1, Double(reading.bytes) / max(1e-9, reading.end - reading.start)),
             writeBytesPerSecond: max(1, writeRate),
             source:
-                "sequential at \(directory), \(how), \(inFlight) requests of \(requestBytes >> 20) MiB in flight, \(writing.bytes >> 20) MiB"
+                "sequential at \(directory), \(how), \(inFlight) requests of \(requestBytes >> 20) MiB in flight, "
+                + "\(writing.bytes >> 20) MiB"
         )
     }
 

@@ -47,7 +47,8 @@ public struct Profiler {
         // While a disk is measured the kernel's own threads are busy for us.
         if let others = busy.others, others > 0.1 {
             notes.append(
-                "other programs kept \(others.rounded(toPlaces: 1)) processors busy meanwhile: the figures may be too low, measure again on a still machine"
+                "other programs kept \(others.rounded(toPlaces: 1)) processors busy meanwhile: the figures may be too low, "
+                    + "measure again on a still machine"
             )
         }
         var disks: [DiskProfile] = []

@@ -68,7 +68,8 @@ struct FuzzCommand: ParsableCommand {
             if let seconds, Self.now() - start >= seconds { break }
         }
         print(
-            "\(name): \(count) inputs from seed \(seed) in \(Int(Self.now() - start)) s, \(accepted) accepted, the slowest \(Int(slowest * 1000)) ms, no crash"
+            "\(name): \(count) inputs from seed \(seed) in \(Int(Self.now() - start)) s, \(accepted) accepted, "
+                + "the slowest \(Int(slowest * 1000)) ms, no crash"
         )
     }
 

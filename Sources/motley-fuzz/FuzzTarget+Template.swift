@@ -19,9 +19,11 @@ extension FuzzTarget {
         seeds: {
             [
                 "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}\n{{ message['content'] | trim }}{% endfor %}",
-                "{%- set ns = namespace(found=false) -%}{%- for m in messages[::-1] if m.role != 'system' -%}{{ loop.index0 ~ m.role | upper }}{%- endfor -%}",
+                "{%- set ns = namespace(found=false) -%}{%- for m in messages[::-1] if m.role != 'system' -%}"
+                    + "{{ loop.index0 ~ m.role | upper }}{%- endfor -%}",
                 "{% macro f(a, b=2) %}{{ a * b }}{% endmacro %}{{ f(3) }}{{ l[1:] | sort | join('-') }}{{ tools | tojson(indent=2) }}",
-                "{% if tools is defined and tools | length > 0 %}{{ tools[0].function.name }}{% else %}{{ raise_exception('none') }}{% endif %}",
+                "{% if tools is defined and tools | length > 0 %}{{ tools[0].function.name }}{% else %}"
+                    + "{{ raise_exception('none') }}{% endif %}",
             ].map { Array($0.utf8) }
         },
         run: {

@@ -62,27 +62,33 @@ extension FuzzTarget {
     private static let bytePairs = """
         {"added_tokens":[{"id":5,"content":"<s>","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":true}],\
         "normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "}]},\
-        "pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\\\p{N}{1,3}| ?\\\\p{L}+|\\\\s+(?!\\\\S)"},\
+        "pre_tokenizer":{"type":"Sequence","pretokenizers":[\
+        {"type":"Split","pattern":{"Regex":"\\\\p{N}{1,3}| ?\\\\p{L}+|\\\\s+(?!\\\\S)"},\
         "behavior":"Isolated","invert":false},{"type":"Digits","individual_digits":true},\
         {"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]},\
-        "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],\
+        "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},\
+        {"Sequence":{"id":"A","type_id":0}}],\
         "special_tokens":{"<s>":{"id":"<s>","ids":[5]}}},"decoder":{"type":"ByteLevel"},\
         "model":{"type":"BPE","ignore_merges":true,"vocab":{"l":0,"o":1,"H":2,"lo":3,"llo":4},"merges":["l o",["l","lo"]]}}
         """
 
     private static let characterPairs = """
         {"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":1,"content":"  ","special":false,"normalized":true}],\
-        "normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"},\
+        "normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},\
+        {"type":"Replace","pattern":{"String":" "},"content":"▁"},\
         {"type":"NFKC"},{"type":"Lowercase"},{"type":"Strip","strip_left":true,"strip_right":true}]},"pre_tokenizer":null,\
-        "decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},\
+        "decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},\
+        {"type":"ByteFallback"},{"type":"Fuse"},\
         {"type":"Strip","content":" ","start":1,"stop":0}]},\
-        "model":{"type":"BPE","unk_token":"<unk>","fuse_unk":true,"byte_fallback":true,"vocab":{"<unk>":0,"  ":1,"▁":2,"x":3,"▁x":4},"merges":["▁ x"]}}
+        "model":{"type":"BPE","unk_token":"<unk>","fuse_unk":true,"byte_fallback":true,\
+        "vocab":{"<unk>":0,"  ":1,"▁":2,"x":3,"▁x":4},"merges":["▁ x"]}}
         """
 
     private static let unigram = """
         {"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAEAAAAAAAAAYQA="},\
         "pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":true},\
         "decoder":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":true},\
-        "model":{"type":"Unigram","unk_id":0,"byte_fallback":false,"vocab":[["<unk>",0],["▁",-2.5],["l",-3],["lo",-3.5],["▁He",-4.25],["é",-5]]}}
+        "model":{"type":"Unigram","unk_id":0,"byte_fallback":false,\
+        "vocab":[["<unk>",0],["▁",-2.5],["l",-3],["lo",-3.5],["▁He",-4.25],["é",-5]]}}
         """
 }

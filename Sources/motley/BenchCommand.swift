@@ -70,7 +70,8 @@ struct BenchModelCommand: ParsableCommand {
         let blocks = tests.map { $0.blocks(blockTokens: executor.keyValueBlockTokens) }.max() ?? 0
         guard blocks <= executor.blockCount, sequences <= executor.maximumLogits else {
             throw CommandError(
-                "the plan has room for \(executor.blockCount * executor.keyValueBlockTokens) tokens and \(executor.maximumLogits) sequences; "
+                "the plan has room for \(executor.blockCount * executor.keyValueBlockTokens) tokens "
+                    + "and \(executor.maximumLogits) sequences; "
                     + "the tests need \(blocks * executor.keyValueBlockTokens) and \(sequences): plan for such a workload")
         }
         let tester = SpeedTester(executor: executor)

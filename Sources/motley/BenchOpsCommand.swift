@@ -9,9 +9,9 @@ struct BenchOpsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ops", abstract: "Checks and times every operation, format and instruction set of the CPU kernels.",
         discussion: """
-            Each row says how far an operation is from its reference in plain double-precision arithmetic, over many shapes (relative to the size \
-            of what is added up), and how fast it runs on one shape beside the measured limits of this machine. Needs no model. The exit status \
-            is 1 where a kernel does not conform.
+            Each row says how far an operation is from its reference in plain double-precision arithmetic, over many shapes (relative to \
+            the size of what is added up), and how fast it runs on one shape beside the measured limits of this machine. Needs no model. \
+            The exit status is 1 where a kernel does not conform.
             """)
 
     @Option(

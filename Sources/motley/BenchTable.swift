@@ -33,7 +33,8 @@ struct BenchTable {
             "|" + widths.indices.map { String(repeating: "-", count: widths[$0] + 1) + ($0 > 0 ? ":" : "-") }.joined(separator: "|") + "|",
             at: 1)
         var limitsLine =
-            "this machine with \(options.threads) threads (\((options.instructionSet ?? .best).name)): reads \(Size.decimal(bandwidth / 1e9, 2)) GB/s"
+            "this machine with \(options.threads) threads (\((options.instructionSet ?? .best).name)): "
+            + "reads \(Size.decimal(bandwidth / 1e9, 2)) GB/s"
         for peak in limits.peaks { limitsLine += ", \(peak.name) \(Size.decimal(peak.perSecond / 1e9, 0)) GOP/s" }
         lines.append("")
         lines.append(limitsLine)

@@ -9,8 +9,8 @@ struct PerplexityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "perplexity", abstract: "Measures how well a model foresees tokens or a text.",
         discussion: """
-            --tokens-file: a JSON array of token ids, one window, no token added. --file: a text, cut into windows of --context tokens; the second \
-            half of each window counts, given everything before it.
+            --tokens-file: a JSON array of token ids, one window, no token added. --file: a text, cut into windows of --context tokens; \
+            the second half of each window counts, given everything before it.
             """)
 
     @OptionGroup var modelPath: ModelPathOptions
@@ -77,7 +77,8 @@ struct PerplexityCommand: ParsableCommand {
             Console.outputLine(JSON.object(result).serialized())
         } else {
             Console.outputLine(
-                "perplexity \(Size.decimal(meter.perplexity, 4)), \(Size.decimal(meter.meanNegativeLogLikelihood, 5)) nats per token over \(meter.tokens) tokens"
+                "perplexity \(Size.decimal(meter.perplexity, 4)), \(Size.decimal(meter.meanNegativeLogLikelihood, 5)) nats per token over "
+                    + "\(meter.tokens) tokens"
             )
         }
     }

@@ -15,7 +15,8 @@ struct ProfileTable {
         var lines: [String] = []
         if let measured = machine.measurement {
             lines.append(
-                "\(machine.name), measured \(measured.date) in \(Size.decimal(measured.seconds, 1)) s with \(Self.count(measured.threads, "thread"))"
+                "\(machine.name), measured \(measured.date) in \(Size.decimal(measured.seconds, 1)) s with "
+                    + "\(Self.count(measured.threads, "thread"))"
             )
             lines.append("")
         }
@@ -30,7 +31,8 @@ struct ProfileTable {
         for disk in machine.disks {
             row(
                 "disk",
-                "reads \(Self.giga(disk.readBytesPerSecond)) GB/s, writes \(Self.giga(disk.writeBytesPerSecond)) GB/s, \(Size.decimal(Double(disk.capacity) / 1e9, 1)) GB free"
+                "reads \(Self.giga(disk.readBytesPerSecond)) GB/s, writes \(Self.giga(disk.writeBytesPerSecond)) GB/s, "
+                    + "\(Size.decimal(Double(disk.capacity) / 1e9, 1)) GB free"
             )
             if !disk.source.isEmpty { row("", disk.source) }
         }
@@ -45,7 +47,8 @@ struct ProfileTable {
 
     private static func topology(_ topology: MachineTopology, machine: MachineProfile) -> [String] {
         var processor =
-            "\(topology.processor): \(count(topology.sockets, "socket")), \(count(topology.cores, "core")), \(count(topology.threads, "thread"))"
+            "\(topology.processor): \(count(topology.sockets, "socket")), \(count(topology.cores, "core")), "
+            + "\(count(topology.threads, "thread"))"
         if topology.usableThreads < topology.threads {
             processor += "; this process may use \(count(topology.usableCores, "core")), \(count(topology.usableThreads, "thread"))"
         }

@@ -94,7 +94,8 @@ struct SimulateCommand: ParsableCommand {
             return
         }
         print(
-            "\(scenario.model.name): \(evaluation.plan.replicas.count) replica\(evaluation.plan.replicas.count == 1 ? "" : "s") by \(evaluation.strategy)"
+            "\(scenario.model.name): \(evaluation.plan.replicas.count) replica\(evaluation.plan.replicas.count == 1 ? "" : "s") by "
+                + "\(evaluation.strategy)"
         )
         print(report.text)
         print("simulated \(report.events) events in \(String(format: "%.2f", seconds)) s")

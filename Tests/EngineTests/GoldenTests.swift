@@ -9,7 +9,7 @@ import Testing
 @Suite struct GoldenTests {
     @Test(arguments: Golden.all) func greedyTokensAreTransformers(golden: Golden) throws {
         let model = try Model(path: golden.path)
-        let options = LoadOptions(threads: 2, contextLength: min(128, model.contextLength))
+        let options = LoadOptions(threads: 1, contextLength: min(128, model.contextLength))
         let loaded = try LoadedModel(model, options: options, engineOptions: EngineOptions(contextLength: options.contextLength)) { _ in }
         let expected = golden.expected["greedy"]?.array ?? []
         let stream = loaded.engine.generate(GenerationRequest(prompt: golden.prompt, maximumTokens: expected.count, logProbabilities: 5))

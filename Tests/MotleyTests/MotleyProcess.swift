@@ -28,28 +28,27 @@ struct MotleyProcess {
         guard let executable = Self.executable else { throw CocoaError(.fileNoSuchFile) }
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("motley-tests-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        func file(_ name: String, _ contents: String = "") throws -> FileHandle {
-            let url = directory.appendingPathComponent(name)
-            try Data(contents.utf8).write(to: url)
-            return try FileHandle(forUpdating: url)
+        // Files without a name: a pipe could fill up, and Foundation waits for the disk where it writes a file.
+        let files = try ["", "", input].map { contents in
+            guard let file = tmpfile() else { throw CocoaError(.fileWriteUnknown) }
+            fputs(contents, file)
+            rewind(file)
+            return file
         }
-        let inputHandle = try file("input", input)
-        let outputHandle = try file("output")
-        let errorHandle = try file("error")
-        process.standardInput = inputHandle
-        process.standardOutput = outputHandle
-        process.standardError = errorHandle
+        defer { for file in files { fclose(file) } }
+        let handles = files.map { FileHandle(fileDescriptor: fileno($0), closeOnDealloc: false) }
+        process.standardOutput = handles[0]
+        process.standardError = handles[1]
+        process.standardInput = handles[2]
         try process.run()
         process.waitUntilExit()
         status = process.terminationStatus
-        func text(_ name: String) -> String {
-            String(decoding: (try? Data(contentsOf: directory.appendingPathComponent(name))) ?? Data(), as: UTF8.self)
+        func text(_ handle: FileHandle) throws -> String {
+            try handle.seek(toOffset: 0)
+            return String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self)
         }
-        output = text("output")
-        error = text("error")
+        output = try text(handles[0])
+        error = try text(handles[1])
     }
 
     /// Standard output as one JSON value.

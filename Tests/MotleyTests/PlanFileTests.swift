@@ -6,7 +6,8 @@ import Testing
 @Suite(.serialized) struct PlanFileTests {
     private let model = MotleyProcess.golden("llama-gguf-q8_0.gguf")
     private let hardware =
-        #"{"machines": [{"name": "a", "memory": {"capacity": "4GiB"}, "cpu": {"name": "any", "bandwidth": "20GB/s", "operations": {"f16": 1e11}},"#
+        #"{"machines": [{"name": "a", "memory": {"capacity": "4GiB"}, "cpu": {"name": "any", "bandwidth": "20GB/s", "#
+        + #""operations": {"f16": 1e11}},"#
         + #""disks": [{"name": "d", "capacity": "9GB", "read": "1GB/s"}]}]}"#
 
     private func run(_ more: [String]) throws -> MotleyProcess {

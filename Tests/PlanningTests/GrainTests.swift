@@ -15,7 +15,7 @@ struct GrainTests {
         for format in TensorFormat.allCases {
             let shape = Fixtures.shape(name).stored(in: format)
             let problem = try Fixtures.problem([Fixtures.machine("m", Array(repeating: Self.roomy, count: 6))], shape)
-            for _ in 0..<4 {
+            for _ in 0..<2 {
                 let devices = Array(0..<2 + random.below(5))
                 let shares = devices.map { _ in random.below(4) == 0 ? 1e-3 * random.unit() : random.unit() }
                 var stage = problem.residentStage(devices, shares: shares, layers: 0..<shape.layerCount)

@@ -8,9 +8,11 @@ import Testing
 struct HostileInputTests {
     static let scenario = """
         {"version": 1, "hardware": {"machines": [{"name": "a", "count": 2, "memory": {"capacity": "32GiB"}, "cpu": "EPYC 7742",
-        "devices": ["T4", {"name": "own", "memory": {"capacity": "8GiB", "bandwidth": "300GB/s"}, "operations": {"f16": "30TFLOP/s"}, "rates": {"f16": [[1, 1e11], [64, 9e12]]}}],
+        "devices": ["T4", {"name": "own", "memory": {"capacity": "8GiB", "bandwidth": "300GB/s"}, "operations": {"f16": "30TFLOP/s"},
+        "rates": {"f16": [[1, 1e11], [64, 9e12]]}}],
         "disks": [{"capacity": "1TB", "read": "2GB/s"}]}], "links": {"default": {"bandwidth": "1Gbit/s", "latency": "1ms"}}},
-        "model": "OPT-1.3B", "workload": {"prompt_tokens": 64, "output_tokens": 8, "batch": 2}, "objective": "latency", "constraints": ["limit host=20GiB"]}
+        "model": "OPT-1.3B", "workload": {"prompt_tokens": 64, "output_tokens": 8, "batch": 2}, "objective": "latency",
+        "constraints": ["limit host=20GiB"]}
         """
 
     /// Replaces, removes or duplicates one value somewhere.

@@ -5,10 +5,15 @@ import Testing
 
 @testable import Planning
 
-/// What holds for every plan, over random hardware, models and workloads: a few hundred in every run, `MOTLEY_PLANS=5000` for as many in
-/// all.
+/// What holds for every plan, over random hardware, models and workloads: a hundred moderate ones in every run, `MOTLEY_PLANS=5000` for as
+/// many of any size.
 struct PlanPropertyTests {
-    static let parts = 8
+    static let parts = 7
+    /// In a usual run objectives take turns: what they cost differs a hundredfold, and by chance some would hardly come.
+    static let turns: [Objective] = [
+        .latency, .throughput, .timeToFirstToken, .throughput, .slo(.limits(timeToFirstToken: 2, timePerOutputToken: 0.1)), .latency,
+        .throughput, .timeToFirstToken, .cost, .throughput,
+    ]
 
     /// As `Fixtures.random`, most with fewer layers, some with wishes.
     static func scenario(_ random: inout SplitMix) -> Scenario {
@@ -33,12 +38,45 @@ struct PlanPropertyTests {
         return scenario
     }
 
+    /// As `scenario`, with the objective whose turn it is and no more hardware and layers than a usual run has time for: requests over time
+    /// on a dozen devices take as long as all the rest.
+    static func moderate(_ number: Int, _ random: inout SplitMix) -> Scenario {
+        var scenario = scenario(&random)
+        scenario.objective = turns[number % turns.count]
+        var most = 6
+        if scenario.objective.countsRequests {
+            scenario.workload.demand = .rate([0.2, 2][random.below(2)])
+            if random.below(3) == 0 { scenario.objective = .slo(.deadline(8)) }
+            most = 3
+        } else if scenario.workload.batch == nil {
+            scenario.workload.demand = .batch([1, 4, 32, 300][random.below(4)])
+        }
+        for index in scenario.hardware.machines.indices.reversed() {
+            while scenario.hardware.machines.reduce(0, { $0 + $1.devices.count }) > most,
+                scenario.hardware.machines[index].devices.count > 1
+            {
+                scenario.hardware.machines[index].devices.removeLast()
+            }
+        }
+        if number % 8 > 0 {
+            for run in scenario.model.runs.indices { scenario.model.runs[run].count = min(scenario.model.runs[run].count, 8) }
+        }
+        let labels = Set(Hardware(scenario.hardware).devices.map(\.label))
+        scenario.constraints.excluded.removeAll { !labels.contains($0) }
+        scenario.constraints.pins.removeAll { !labels.contains($0.device) || $0.layers.upperBound >= scenario.model.layerCount }
+        if case .cost = scenario.objective {
+            for machine in scenario.hardware.machines.indices { scenario.hardware.machines[machine].pricePerHour = 1 + random.unit() }
+        }
+        return scenario
+    }
+
     @Test(arguments: 0..<parts)
     func plansAreWholeFitAndAutoIsNeverWorse(part: Int) throws {
         var random = SplitMix(seed: UInt64(100 + part))
         var planned = 0
-        for number in 0..<max(1, Fixtures.count(240) / Self.parts) {
-            let scenario = Self.scenario(&random)
+        let all = Fixtures.count(0)
+        for number in 0..<max(Self.turns.count, all / Self.parts) {
+            let scenario = all > 0 ? Self.scenario(&random) : Self.moderate(number + part, &random)
             guard let problem = try? Problem(scenario) else { continue }
             let name = "part \(part), case \(number): \(scenario.model.name), \(scenario.objective.name)"
             let auto = try? Planner(problem).plan(.auto, timeLimit: 60)

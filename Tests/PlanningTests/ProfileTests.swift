@@ -9,7 +9,8 @@ struct ProfileTests {
 
     static let cluster = """
         {"name": "two hosts", "machines": [
-          {"name": "old", "count": 2, "memory": {"capacity": "208GiB"}, "cpu": {"device": "EPYC 7742", "count": 2}, "devices": ["T4", {"device": "P100", "count": 3}],
+          {"name": "old", "count": 2, "memory": {"capacity": "208GiB"}, "cpu": {"device": "EPYC 7742", "count": 2},
+           "devices": ["T4", {"device": "P100", "count": 3}],
            "disks": [{"capacity": "1.5TB", "read": "2GB/s"}], "price_per_hour": 1.5},
           {"name": "new", "memory": {"capacity": 68719476736, "bandwidth": 8e10}, "devices": [
              {"name": "own", "memory": {"capacity": "24GiB", "bandwidth": "900GB/s"}, "operations": {"f16": "70TFLOP/s"},
@@ -42,13 +43,16 @@ struct ProfileTests {
 
     /// What `motley profile` adds to what people write.
     static let measured = """
-        {"name": "here", "machines": [{"name": "here", "memory": {"capacity": "16GiB", "bandwidth": "30GB/s", "by_threads": [[1, "18GB/s"], [2, 3e10]]},
+        {"name": "here", "machines": [
+        {"name": "here", "memory": {"capacity": "16GiB", "bandwidth": "30GB/s", "by_threads": [[1, "18GB/s"], [2, 3e10]]},
          "cpu": {"bandwidth": 3e10, "operations": {"f16": 1e11}, "rates": {"q4_0": [[1, 1e11], [64, 6e11]]},
                  "attention_rates": {"f16": [[1, 2e10], [512, 2e11]], "q8": [[1, 3e10]]}, "attention_bandwidth": "16GB/s",
                  "vector_rates": [[1, 1e9], [512, 4e9]], "origin": "measured"},
          "disks": [{"capacity": "1TB", "read": "2GB/s", "write": "1GB/s", "source": "motley profile"}],
-         "topology": {"processor": "some", "sockets": 1, "cores": 2, "threads": 4, "usable_cores": 2, "usable_threads": 2, "processor_limit": 1.5,
-                      "caches": [{"level": 1, "kind": "data", "bytes": "32KiB", "instances": 2}], "nodes": [{"threads": 4, "memory": "16GiB"}],
+         "topology": {"processor": "some", "sockets": 1, "cores": 2, "threads": 4, "usable_cores": 2, "usable_threads": 2,
+                      "processor_limit": 1.5,
+                      "caches": [{"level": 1, "kind": "data", "bytes": "32KiB", "instances": 2}],
+                      "nodes": [{"threads": 4, "memory": "16GiB"}],
                       "memory_total": "16GiB", "memory_available": "12GiB", "memory_limit": "14GiB"},
          "measured": {"date": "2026-01-31T12:00:00Z", "program": "motley", "seconds": 18.5, "threads": 2, "instruction_set": "AVX2",
                       "unmeasured": ["GPU"], "notes": ["no disk"]}}]}
@@ -121,12 +125,14 @@ struct ProfileTests {
         ),
         (#"{"version": 2, "machines": [{"name": "a", "memory": {"capacity": "1GiB"}}]}"#, "version"),
         (
-            #"{"machines": [{"name": "a", "memory": {"capacity": "1GiB"}}], "links": {"between": [{"machines": ["a", "b"], "bandwidth": 1e9}]}}"#,
+            #"{"machines": [{"name": "a", "memory": {"capacity": "1GiB"}}], "#
+                + #""links": {"between": [{"machines": ["a", "b"], "bandwidth": 1e9}]}}"#,
             "links.between[0].machines[1]"
         ),
         (#"{"machines": [{"name": "a", "memory": {"capacity": "1GiB"}}, {"name": "a", "memory": {"capacity": "1GiB"}}]}"#, "machines[1]"),
         (
-            #"{"machines": [{"name": "a", "memory": {"capacity": "1GiB"}, "devices": [{"device": "T4", "rates": {"q4_0": [[4, 1], [2, 1]]}}]}]}"#,
+            #"{"machines": [{"name": "a", "memory": {"capacity": "1GiB"}, "#
+                + #""devices": [{"device": "T4", "rates": {"q4_0": [[4, 1], [2, 1]]}}]}]}"#,
             "machines[0].devices[0].rates.q4_0"
         ),
     ])

@@ -14,7 +14,8 @@ struct ScenarioTests {
     )
         -> String
     {
-        #"{"hardware": {"machines": [{"name": "a", "memory": {"capacity": "64GiB"}, "devices": ["T4", "T4"]}]}, "model": \#(model), "workload": \#(workload), "objective": \#(objective)\#(more)}"#
+        #"{"hardware": {"machines": [{"name": "a", "memory": {"capacity": "64GiB"}, "devices": ["T4", "T4"]}]}, "model": \#(model), "#
+            + #""workload": \#(workload), "objective": \#(objective)\#(more)}"#
     }
 
     @Test func readsAllParts() throws {
@@ -91,8 +92,10 @@ struct ScenarioTests {
     @Test(arguments: [
         #"{}"#, #"{"version": 1}"#, #"{"version": 2, "devices": [], "memories": [], "replicas": []}"#,
         #"{"version": 1, "devices": [{"id": -1, "machine": 0, "kind": "cpu"}], "memories": [], "replicas": []}"#,
-        #"{"version": 1, "devices": [], "memories": [], "replicas": [{"stages": [{"machine": 0, "layers": [5, 2], "hidden_states": 0, "placements": []}]}]}"#,
-        #"{"version": 1, "devices": [], "memories": [], "replicas": [{"stages": [{"machine": 0, "layers": [0, 9000000], "hidden_states": 0, "placements": []}]}]}"#,
+        #"{"version": 1, "devices": [], "memories": [], "replicas": [{"stages": [{"machine": 0, "layers": [5, 2], "#
+            + #""hidden_states": 0, "placements": []}]}]}"#,
+        #"{"version": 1, "devices": [], "memories": [], "replicas": [{"stages": [{"machine": 0, "layers": [0, 9000000], "#
+            + #""hidden_states": 0, "placements": []}]}]}"#,
     ])
     func hostilePlansAreRefused(text: String) {
         #expect(throws: FieldError.self) { try Plan(reading: FieldReader(JSON(parsing: text))) }

@@ -27,7 +27,8 @@ struct SimulationComparisonTests {
                 let count = Double(report.requests.count)
                 let first = report.firstToken.reduce(0, +) / count, each = report.perToken.reduce(0, +) / count
                 print(
-                    "| \(name) | \(AttainmentCurves.short(rate)) | \(Text.digits(queue.tokens / queue.duration)) / \(Text.digits(report.throughput)) "
+                    "| \(name) | \(AttainmentCurves.short(rate)) | \(Text.digits(queue.tokens / queue.duration)) / "
+                        + "\(Text.digits(report.throughput)) "
                         + "| \(Text.seconds(queue.meanFirstToken)) / \(Text.seconds(first)) "
                         + "| \(Text.seconds(queue.meanTimePerOutputToken)) / \(Text.seconds(each)) "
                         + "| \(Text.percent(queue.attainment(problem.limits))) / \(Text.percent(report.attainment)) |")

@@ -1,17 +1,25 @@
 import Foundation
 
-/// A directory of files in place of /proc and /sys.
+/// A directory of files in place of /proc and /sys: a hundred of them, a hundred times over. So they are in memory where there is a file
+/// system for that, and written without Foundation, which would wait for the disk at every one.
 final class SystemTreeFixture {
     let root: String
 
     init(_ files: [String: String]) throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("motley-tree-\(UUID().uuidString)")
-        root = url.path
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        let place = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : FileManager.default.temporaryDirectory.path
+        root = "\(place)/motley-tree-\(UUID().uuidString)"
+        var made: Set<Substring> = []
+        func make(_ directory: Substring) throws {
+            guard made.insert(directory).inserted else { return }
+            if let slash = directory.lastIndex(of: "/") { try make(directory[..<slash]) }
+            guard mkdir(root + directory, 0o755) == 0 || errno == EEXIST else { throw CocoaError(.fileWriteUnknown) }
+        }
+        try make("")
         for (path, text) in files {
-            let file = URL(fileURLWithPath: root + path)
-            try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(text.utf8).write(to: file)
+            try make(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+            guard let stream = fopen(root + path, "w") else { throw CocoaError(.fileWriteUnknown) }
+            fwrite(Array(text.utf8), 1, text.utf8.count, stream)
+            fclose(stream)
         }
     }
 

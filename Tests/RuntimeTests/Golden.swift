@@ -50,7 +50,7 @@ struct Golden {
     }
 
     func executor(
-        threads: Int = 2, stepTokens: Int = 64, format: KeyValueFormat = .f16, blocks: Int = 16, instructionSet: InstructionSet? = nil
+        threads: Int = 1, stepTokens: Int = 64, format: KeyValueFormat = .f16, blocks: Int = 16, instructionSet: InstructionSet? = nil
     )
         throws -> Executor
     {

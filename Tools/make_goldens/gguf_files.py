@@ -83,8 +83,8 @@ class Conversion:
     def add_metadata(self, writer, tokenizer, name):
         config, key = self.config, lambda leaf: f"{self.architecture}.{leaf}"
         writer.add_name(name)
-        writer.add_file_type(getattr(gguf.LlamaFileType, {"F32": "ALL_F32", "Q2_K": "MOSTLY_Q2_K", "Q3_K": "MOSTLY_Q3_K_M", "Q4_K": "MOSTLY_Q4_K_M",
-                                                          "Q5_K": "MOSTLY_Q5_K_M"}.get(self.format_name, "MOSTLY_" + self.format_name)))
+        types = {"F32": "ALL_F32", "Q2_K": "MOSTLY_Q2_K", "Q3_K": "MOSTLY_Q3_K_M", "Q4_K": "MOSTLY_Q4_K_M", "Q5_K": "MOSTLY_Q5_K_M"}
+        writer.add_file_type(getattr(gguf.LlamaFileType, types.get(self.format_name, "MOSTLY_" + self.format_name)))
         writer.add_context_length(config.max_position_embeddings)
         writer.add_embedding_length(config.hidden_size)
         writer.add_block_count(config.num_hidden_layers)
@@ -154,4 +154,5 @@ class Conversion:
             return path
         stem = path[:-len(".gguf")]
         directory, prefix = os.path.split(stem)
-        return sorted(os.path.join(directory, file) for file in os.listdir(directory) if re.match(re.escape(prefix) + r"-\d{5}-of-", file))[0]
+        parts = (file for file in os.listdir(directory) if re.match(re.escape(prefix) + r"-\d{5}-of-", file))
+        return sorted(os.path.join(directory, file) for file in parts)[0]

@@ -28,7 +28,8 @@ GENERATION = {"do_sample": True, "temperature": 0.7, "top_k": 20, "top_p": 0.9, 
 
 def configuration(config):
     kind = AutoConfig.for_model(config["model_type"]).__class__
-    # As loading a directory does it, so that old keys are understood as transformers understands them; on a copy, since it edits nested values.
+    # As loading a directory does it, so that old keys are understood as transformers understands them; on a copy, since it edits nested
+    # values.
     given = {key: value for key, value in config.items() if value is not None or key == "sliding_window"}
     return kind.from_dict(copy.deepcopy(given), attn_implementation="eager")
 
@@ -45,11 +46,13 @@ def ballast(variant, model):
     if config.model_type == "gpt2":
         size = 16  # in real files the number of positions
         return {f"h.{layer}.attn.bias": torch.tril(torch.ones(1, 1, size, size)) for layer in range(config.num_hidden_layers)}
-    return {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": model.model.rotary_emb.inv_freq.clone() for layer in range(config.num_hidden_layers)}
+    return {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": model.model.rotary_emb.inv_freq.clone()
+            for layer in range(config.num_hidden_layers)}
 
 
 def load(directory):
-    loaded, info = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+    loaded, info = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager",
+                                                        output_loading_info=True)
     assert not info["missing_keys"] and not info["mismatched_keys"], info
     return loaded.eval()
 
@@ -96,7 +99,8 @@ def expected(variant, model, file, tokenizer):
         long = lively.tokens(variant.name, variant.long_window, vocabulary)
         windows.append({"tokens": long, "nll": oracle.mean_nll(model, long)})
     return {
-        "name": variant.name, "model": file, "container": variant.container, "architecture": variant.config["model_type"], "format": variant.format,
+        "name": variant.name, "model": file, "container": variant.container, "architecture": variant.config["model_type"],
+        "format": variant.format,
         "note": variant.note, "vocabulary_size": vocabulary, "prompt": prompt,
         "argmax": [int(token) for token in every.argmax(-1)],
         "logits": [{"position": position, "values": every[position].tolist()} for position in LOGIT_POSITIONS],
@@ -134,8 +138,8 @@ def main():
         dump(result, os.path.join(options.out, variant.name + ".expected.json"))
         drift = "  ".join(f"{rounding} {value['largest']:.4f}" for rounding, value in result["drift"].items())
         margin = min(step["margin"] for step in result["greedy"])
-        print(f"{variant.name:32} logits +-{result['logits_deviation']:.2f}  nll {result['windows'][0]['nll']:.3f}  least margin {margin:.3f}  {drift}",
-              flush=True)
+        print(f"{variant.name:32} logits +-{result['logits_deviation']:.2f}  nll {result['windows'][0]['nll']:.3f}  "
+              f"least margin {margin:.3f}  {drift}", flush=True)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ class SmallTokenizer:
 
     def write(self, directory):
         self.tokenizer.save(os.path.join(directory, "tokenizer.json"))
-        added = {str(self.id(token)): {"content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+        added = {str(self.id(token)): {"content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
+                                       "special": True}
                  for token in self.special_tokens}
         config = {"added_tokens_decoder": added, "bos_token": self.bos, "eos_token": self.eos, "clean_up_tokenization_spaces": False,
                   "model_max_length": 1024, "tokenizer_class": self.tokenizer_class}
@@ -70,7 +71,8 @@ class SmallTokenizer:
 
     def render(self, chat):
         from transformers import PreTrainedTokenizerFast
-        wrapped = PreTrainedTokenizerFast(tokenizer_object=self.tokenizer, bos_token=self.bos, eos_token=self.eos, chat_template=self.template)
+        wrapped = PreTrainedTokenizerFast(tokenizer_object=self.tokenizer, bos_token=self.bos, eos_token=self.eos,
+                                          chat_template=self.template)
         return wrapped.apply_chat_template(chat["messages"], add_generation_prompt=chat["add_generation_prompt"], tokenize=False)
 
     def add_common(self, writer, config, tokens, types):
@@ -184,10 +186,12 @@ class SentencePiece(SmallTokenizer):
 
     def add_to_gguf(self, writer, config):
         tokens = [token for token, _ in sorted(self.vocabulary.items(), key=lambda item: item[1])]
-        types = [gguf.TokenType.UNKNOWN] + [gguf.TokenType.CONTROL] * 2 + [gguf.TokenType.BYTE] * 256 + [gguf.TokenType.NORMAL] * len(self.pieces)
+        types = ([gguf.TokenType.UNKNOWN] + [gguf.TokenType.CONTROL] * 2 + [gguf.TokenType.BYTE] * 256
+                 + [gguf.TokenType.NORMAL] * len(self.pieces))
         writer.add_tokenizer_model("llama")
         writer.add_tokenizer_pre("default")
-        writer.add_token_scores([0.0] * 259 + [-float(index) for index in range(max(len(self.pieces), config.vocab_size - 259))][:config.vocab_size - 259])
+        scores = [-float(index) for index in range(max(len(self.pieces), config.vocab_size - 259))]
+        writer.add_token_scores([0.0] * 259 + scores[:config.vocab_size - 259])
         writer.add_unk_token_id(0)
         writer.add_add_space_prefix(True)
         self.add_common(writer, config, tokens, types)
@@ -204,5 +208,5 @@ class NoTokenizer:
         writer.add_custom_alignment(64)
 
 
-MAKERS = {"none": NoTokenizer, "gpt2": lambda: ByteLevel("gpt2"), "llama3": lambda: ByteLevel("llama3"), "qwen2": lambda: ByteLevel("qwen2"),
-          "sentencepiece": SentencePiece}
+MAKERS = {"none": NoTokenizer, "gpt2": lambda: ByteLevel("gpt2"), "llama3": lambda: ByteLevel("llama3"),
+          "qwen2": lambda: ByteLevel("qwen2"), "sentencepiece": SentencePiece}

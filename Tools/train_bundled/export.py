@@ -115,7 +115,8 @@ def write_huggingface(model, directory):
     names = {
         "embedding.": "model.embed_tokens.", "blocks.": "model.layers.", "head.": "lm_head.", "attention_norm.": "input_layernorm.",
         "feed_forward_norm.": "post_attention_layernorm.", "attention.": "self_attn.", "feed_forward.": "mlp.",
-        ".q.": ".q_proj.", ".k.": ".k_proj.", ".v.": ".v_proj.", ".o.": ".o_proj.", ".gate.": ".gate_proj.", ".up.": ".up_proj.", ".down.": ".down_proj.",
+        ".q.": ".q_proj.", ".k.": ".k_proj.", ".v.": ".v_proj.", ".o.": ".o_proj.", ".gate.": ".gate_proj.", ".up.": ".up_proj.",
+        ".down.": ".down_proj.",
     }  # fmt: skip
     tensors = {}
     for name, value in model.state_dict().items():

@@ -147,7 +147,8 @@ def main():
 
     def save():
         state = dict(
-            model=model.state_dict(), adam=adam.state_dict(), velocity=muon.velocity, generators=[generator.getstate() for generator in generators],
+            model=model.state_dict(), adam=adam.state_dict(), velocity=muon.velocity,
+            generators=[generator.getstate() for generator in generators],
             step=step, seen=seen, configuration=model.c.dictionary(),
         )  # fmt: skip
         os.makedirs(os.path.dirname(os.path.abspath(arguments.checkpoint)), exist_ok=True)

@@ -49,7 +49,8 @@ public enum Conformance {
                 wrong += 1
                 if wrong == 1 {
                     finding.faults.append(
-                        "output \(index) is \(outputs[index]) instead of \(expected.values[index]), \(error) of \(expected.magnitudes[index])"
+                        "output \(index) is \(outputs[index]) instead of \(expected.values[index]), "
+                            + "\(error) of \(expected.magnitudes[index])"
                     )
                 }
             }

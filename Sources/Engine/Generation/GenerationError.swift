@@ -20,7 +20,8 @@ public enum GenerationError: Error, Sendable, Equatable, CustomStringConvertible
         case .emptyPrompt: "the prompt is empty: at least one token is needed"
         case .promptTooLong(let prompt, let context, let modelContext):
             context < modelContext
-                ? "the prompt has \(prompt) tokens, which leaves no room in a context of \(context); the model allows --context up to \(modelContext)"
+                ? "the prompt has \(prompt) tokens, which leaves no room in a context of \(context); "
+                    + "the model allows --context up to \(modelContext)"
                 : "the prompt has \(prompt) tokens, which leaves no room in the model's context of \(modelContext)"
         case .brokenLogits: "the model computed no finite logits: its weights or the prompt are broken"
         case .execution(let what): what

@@ -61,7 +61,8 @@ public enum LoadError: Error, Sendable, CustomStringConvertible {
         case .plan(let what): "the plan cannot be run: \(what)"
         case .doesNotFit(let weights, let keyValue, let contextLength, let sequences, let available):
             "the model does not fit: weights \(Size.text(weights)) and key/value cache \(Size.text(keyValue)) "
-                + "(\(sequences == 1 ? "" : "\(sequences) sequences of ")\(contextLength) tokens), \(Size.text(available)) of memory are available; "
+                + "(\(sequences == 1 ? "" : "\(sequences) sequences of ")\(contextLength) tokens), "
+                + "\(Size.text(available)) of memory are available; "
                 + "a smaller --context, --kv q8 or a smaller model would help"
         }
     }

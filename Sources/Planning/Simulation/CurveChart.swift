@@ -61,7 +61,8 @@ public struct CurveChart {
             },
             into: &body)
         return """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" font-family="system-ui, sans-serif">
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" \
+            font-family="system-ui, sans-serif">
             <rect width="100%" height="100%" fill="#ffffff"/>
             \(body)</svg>
 
@@ -98,7 +99,8 @@ public struct CurveChart {
             let colour = Self.colours[series.count <= 1 ? 0 : number * (Self.colours.count - 1) / (series.count - 1)]
             let path = entry.points.map { "\(f(panel.place($0.0))),\(f(panel.place(share: $0.1)))" }.joined(separator: " ")
             body +=
-                "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"\(entry.isAsked ? "3.2" : "1.8")\" stroke-linejoin=\"round\"/>\n"
+                "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"\(entry.isAsked ? "3.2" : "1.8")\" "
+                + "stroke-linejoin=\"round\"/>\n"
             for point in entry.points where entry.points.count <= 24 {
                 body +=
                     "<circle cx=\"\(f(panel.place(point.0)))\" cy=\"\(f(panel.place(share: point.1)))\" r=\"2.4\" fill=\"\(colour)\"/>\n"
@@ -143,6 +145,7 @@ public struct CurveChart {
             }
         }.joined()
         return
-            "<text x=\"\(f(x))\" y=\"\(f(y))\" font-size=\"\(size)\" font-weight=\"\(weight)\" fill=\"\(colour)\" text-anchor=\"\(anchor)\">\(safe)</text>\n"
+            "<text x=\"\(f(x))\" y=\"\(f(y))\" font-size=\"\(size)\" font-weight=\"\(weight)\" fill=\"\(colour)\" "
+            + "text-anchor=\"\(anchor)\">\(safe)</text>\n"
     }
 }

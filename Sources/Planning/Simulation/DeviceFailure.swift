@@ -34,7 +34,8 @@ public struct DeviceFailure: Sendable, Equatable {
         guard hardware.devices.contains(where: { $0.label == device || hardware.profile.machines[$0.machine].name == device }) else {
             throw ConstraintError(
                 message:
-                    "failure of \(device.prefix(80)): no such machine or device; there are \(hardware.devices.map(\.label).prefix(20).joined(separator: ", "))"
+                    "failure of \(device.prefix(80)): no such machine or device; there are "
+                    + "\(hardware.devices.map(\.label).prefix(20).joined(separator: ", "))"
             )
         }
     }

@@ -85,7 +85,8 @@ extension SimulationReport {
 
 extension FailureReport {
     var text: String {
-        "\(Text.seconds(seconds)): \(devices.joined(separator: ", ")) failed; \(ended) replicas ended, \(kept) went on, \(started) started; "
+        "\(Text.seconds(seconds)): \(devices.joined(separator: ", ")) failed; \(ended) replicas ended, \(kept) went on, "
+            + "\(started) started; "
             + "\(replayed) requests began again" + (recoveredAt.map { "; all running after \(Text.seconds($0 - seconds))" } ?? "")
             + (note.isEmpty ? "" : " (\(note))")
     }

@@ -20,8 +20,10 @@ extension SimulationTrace {
         for span in spans {
             let name = span.tokens > span.sequences ? "\(Int(span.tokens)) tokens" : "decode \(Int(span.sequences))"
             lines.append(
-                #"{"ph":"X","pid":\#(span.replica),"tid":\#(span.stage + 1),"ts":\#(Self.microseconds(span.begin)),"dur":\#(Self.microseconds(span.seconds)),"#
-                    + #""name":"\#(name)","cat":"step","args":{"step":\#(span.step),"tokens":\#(Int(span.tokens)),"sequences":\#(Int(span.sequences)),"cached":\#(Int(span.cached))}}"#
+                #"{"ph":"X","pid":\#(span.replica),"tid":\#(span.stage + 1),"ts":\#(Self.microseconds(span.begin)),"#
+                    + #""dur":\#(Self.microseconds(span.seconds)),"#
+                    + #""name":"\#(name)","cat":"step","args":{"step":\#(span.step),"tokens":\#(Int(span.tokens)),"#
+                    + #""sequences":\#(Int(span.sequences)),"cached":\#(Int(span.cached))}}"#
             )
         }
         for sample in samples {

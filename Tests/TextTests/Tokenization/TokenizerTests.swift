@@ -107,7 +107,8 @@ import Testing
         "{}", #"{"model":{"type":"WordPiece"}}"#, #"{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}"#,
         #"{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}"#, #"{"model":{"type":"BPE","vocab":{"a":99999999},"merges":[]}}"#,
         #"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"Magic"}}"#,
-        #"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?>a)"},"behavior":"Isolated"}}"#,
+        #"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?>a)"},"#
+            + #""behavior":"Isolated"}}"#,
         #"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":[{"id":2000000,"content":"x"}]}"#,
         #"{"model":{"type":"Unigram","unk_id":7,"vocab":[["a",0]]}}"#, #"{"model":{"type":"BPE","vocab":{},"merges":[]}}"#,
     ])
