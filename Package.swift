@@ -87,7 +87,10 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests(
             "Engine",
-            ["CAllocationCounter", "Engine", "Runtime", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text", "JSON"]),
+            [
+                "CAllocationCounter", "Engine", "Runtime", "Planning", "Scheduling", "Plans", "Models", "Devices", "Checkpoints", "Text",
+                "JSON",
+            ]),
     ],
     cLanguageStandard: .c17
 )

@@ -20,12 +20,16 @@ public protocol DeviceProgram: AnyObject {
 
 /// The largest step that a program must take.
 public struct StepLimits: Sendable, Equatable {
-    /// Tokens of a micro-batch, and rows of logits of a step.
+    /// Tokens of a micro-batch, and of all micro-batches of a step.
     public var tokens: Int
+    public var stepTokens: Int
+    /// Rows of logits of a step.
     public var logits: Int
 
-    public init(tokens: Int, logits: Int) {
+    /// - Parameter stepTokens: nil: a step is one micro-batch.
+    public init(tokens: Int, stepTokens: Int? = nil, logits: Int) {
         self.tokens = tokens
+        self.stepTokens = max(tokens, stepTokens ?? tokens)
         self.logits = logits
     }
 

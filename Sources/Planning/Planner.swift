@@ -14,6 +14,8 @@ public struct Planner: Sendable {
     /// Nothing fits, and the smallest overflow of what was tried.
     public struct NothingFits: Error, Sendable, CustomStringConvertible {
         public var description: String
+
+        public init(description: String) { self.description = description }
     }
 
     public let problem: Problem

@@ -40,7 +40,8 @@ extension ReplicaModel {
         }
         return ReplicaSchedule(
             pools: pools, sequences: sequences, stepTokens: max(stepTokens, (sequences + groups - 1) / groups), stepLogits: sequences,
-            stepPrompts: prompts, sliceTables: sliceTables, stepsInFlight: inFlight, decodeGroups: groups,
+            stepPrompts: prompts, sliceTokens: Int(Self.longestStep), sliceTables: sliceTables, stepsInFlight: inFlight,
+            decodeGroups: groups,
             admitsInBlocks: stages.count > 1 && sharedBatches(groups: groups) > 1 && workload.batch != nil, block: block)
     }
 

@@ -35,7 +35,8 @@ extension Executor {
         return StepTicket(number: submitted, logitsRows: rows)
     }
 
-    /// Fills the tables: entries in micro-batches of the plan's size, in each one pool after another.
+    /// Fills the tables: entries in micro-batches of the plan's size, or as many as the devices take at once, in each one pool after
+    /// another.
     private func arrange(_ step: Step, _ tables: StepTables) {
         let places = Int(submitted &- 1) % rowPlaces.count
         let size = schedule.block.microBatchCount > 1 ? schedule.block.microBatchSize : Int.max
@@ -43,7 +44,12 @@ extension Executor {
         var first = 0, entry = 0
         repeat {
             tables.beginPart()
-            let end = step.entries.count - entry > size ? entry + size : step.entries.count
+            var end = entry, tokens = 0
+            while end < step.entries.count, end - entry < size {
+                tokens += step.entries[end].tokens.count
+                if end > entry, tokens > partTokens { break }
+                end += 1
+            }
             for pool in schedule.pools.indices {
                 var row = first
                 for index in entry..<end {

@@ -60,6 +60,10 @@ public final class Executor {
     /// Threads of the stages' lanes; empty where the caller's thread runs the only one.
     private(set) var lanes: [Lane] = []
     let variants: StepVariants
+    /// Most tokens of a micro-batch.
+    let partTokens: Int
+    /// Micro-batches are no larger, unless one sequence brings more: what devices compute at once bounds their buffers.
+    private static let microBatchTokens = 2048
     /// Whether a step may only begin when the one before is done.
     let oneStepAtATime: Bool
     /// Logits of all steps in flight, in host memory.
@@ -95,7 +99,10 @@ public final class Executor {
         vocabularySize = model.vocabularySize
         blockCount = schedule.blockCount
         variants = slices[0].variants
-        let limits = StepLimits(tokens: schedule.stepTokens, logits: schedule.stepLogits)
+        let limits = StepLimits(
+            tokens: min(schedule.stepTokens, max(schedule.sliceTokens, Self.microBatchTokens)), stepTokens: schedule.stepTokens,
+            logits: schedule.stepLogits)
+        partTokens = limits.tokens
         let kinds = StepTableKinds(model)
         let isStaged = slices.contains { slice in slice.stage.keyValue.contains { slice.isStaged($0) } }
         if isStaged, schedule.sharesPrefixes {
@@ -106,7 +113,7 @@ public final class Executor {
         for slot in 0..<schedule.stepsInFlight {
             tables.append(
                 try StepTables(
-                    memory: devices.host, slot: slot, tokens: limits.tokens, logits: limits.logits, rotaries: kinds.rotaries,
+                    memory: devices.host, slot: slot, tokens: limits.stepTokens, logits: limits.logits, rotaries: kinds.rotaries,
                     tileTokens: kinds.tileTokens, pools: schedule.pools, isStaged: isStaged))
         }
         self.tables = tables

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Devices
+import Engine
+import JSON
 
 /// `motley`: runs large language models over whatever hardware its owner has.
 @main
@@ -11,15 +14,26 @@ struct Motley: ParsableCommand {
             ShowCommand.self, ProfileCommand.self, PlanCommand.self, SimulateCommand.self, ReproduceCommand.self,
         ])
 
+    private static func doesNotFit(_ error: any Error) -> Bool {
+        switch error {
+        case LoadError.doesNotFit, LoadError.nothingFits: true
+        default: error is MemoryError
+        }
+    }
+
     /// Usage errors exit with 64 as ArgumentParser prints them; every other error is one line on standard error and status 1.
+    /// What does not fit into the memory there is has status 2, and with --json an object with the reason on standard output.
     static func main() {
         do {
             var command = try parseAsRoot()
             do {
                 try command.run()
             } catch  where !(error is ExitCode) && exitCode(for: error) == .failure {
-                Console.error("motley: error: " + Console.oneLine(String(describing: error)))
-                Console.exit(1)
+                let message = Console.oneLine(String(describing: error))
+                Console.error("motley: error: " + message)
+                guard doesNotFit(error) else { Console.exit(1) }
+                if CommandLine.arguments.contains("--json") { Console.outputLine(JSON.object(["error": .string(message)]).serialized()) }
+                Console.exit(2)
             }
         } catch {
             exit(withError: error)

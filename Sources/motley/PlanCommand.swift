@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 import JSON
 import Planning
@@ -27,7 +28,29 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "Write the plan alone to a file.")
     var output: String?
 
-    func run() throws { try input.reporting("plan", plan) }
+    @OptionGroup var local: ThisMachineOptions
+
+    func validate() throws {
+        if local.thisMachine, input.scenario != nil || input.hardware != nil || input.workload != nil || warm != nil {
+            throw ValidationError(
+                "--this-machine plans for this machine and --prompt, --generate and --parallel: leave --scenario, "
+                    + "--hardware, --workload and --warm out.")
+        }
+        if !local.thisMachine, local.isUsed {
+            throw ValidationError("--prompt, --generate, --parallel, --memory, --device, --emulate and --disk-dir need --this-machine.")
+        }
+    }
+
+    func run() throws { try input.reporting("plan", local.thisMachine ? planLocally : plan) }
+
+    /// The plan that `run` or `bench` would use here.
+    private func planLocally() throws {
+        guard let path = input.model else { throw FieldError(field: "--model", message: "missing") }
+        let model = try Model(path: path)
+        let found = try local.plan(model, input)
+        guard let result = found.result else { return }
+        try report(result, of: found.problem)
+    }
 
     private func plan() throws {
         let strategy = try input.chosenStrategy
@@ -38,6 +61,13 @@ struct PlanCommand: ParsableCommand {
             return problem.adopt(try PlanningInput.plan(in: file), strategy: file["strategy"]?.string ?? "")
         }
         let result = try Planner(problem).plan(strategy, timeLimit: input.timeLimit, warm: start)
+        try report(result, of: problem)
+        if whatIf, !input.json {
+            print(WhatIf.table(WhatIf(scenario, strategy: strategy, seed: input.seed).lines(baseline: result, timeLimit: input.timeLimit)))
+        }
+    }
+
+    private func report(_ result: Planner.Result, of problem: Problem) throws {
         if let output { try Data((result.best.plan.json.serialized(pretty: true) + "\n").utf8).write(to: URL(fileURLWithPath: output)) }
         if let svg { try Data(Picture(result, of: problem).svg.utf8).write(to: URL(fileURLWithPath: svg)) }
         if input.json {
@@ -46,9 +76,6 @@ struct PlanCommand: ParsableCommand {
         }
         let explanation = Explanation(result, of: problem)
         print(explain ? explanation.text : explanation.headline, terminator: explain ? "" : "\n")
-        if whatIf {
-            print(WhatIf.table(WhatIf(scenario, strategy: strategy, seed: input.seed).lines(baseline: result, timeLimit: input.timeLimit)))
-        }
         print("planned in \(String(format: "%.2f", result.planningSeconds)) s")
     }
 }

@@ -40,7 +40,7 @@ public struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     public var description: String {
-        "\(memory) has \(available) bytes left, \(purpose.rawValue.replacing("_", with: " and ")) need \(needed)"
+        "does not fit: \(memory) has \(available) bytes left, \(purpose.rawValue.replacing("_", with: " and ")) need \(needed)"
     }
 }
 

@@ -51,6 +51,8 @@ public enum LoadError: Error, Sendable, CustomStringConvertible {
     case invalidOption(String)
     /// The plan that was given cannot be run here, and why.
     case plan(String)
+    /// No plan within the limits fits, and why.
+    case nothingFits(String)
     /// Bytes.
     case doesNotFit(weights: Int, keyValue: Int, contextLength: Int, sequences: Int, available: Int)
 
@@ -59,8 +61,9 @@ public enum LoadError: Error, Sendable, CustomStringConvertible {
         case .onlyVocabulary(let path): "\(path): holds a vocabulary only, no model to run"
         case .invalidOption(let what): what
         case .plan(let what): "the plan cannot be run: \(what)"
+        case .nothingFits(let what): "does not fit: \(what)"
         case .doesNotFit(let weights, let keyValue, let contextLength, let sequences, let available):
-            "the model does not fit: weights \(Size.text(weights)) and key/value cache \(Size.text(keyValue)) "
+            "does not fit: weights \(Size.text(weights)) and key/value cache \(Size.text(keyValue)) "
                 + "(\(sequences == 1 ? "" : "\(sequences) sequences of ")\(contextLength) tokens), "
                 + "\(Size.text(available)) of memory are available; "
                 + "a smaller --context, --kv q8 or a smaller model would help"

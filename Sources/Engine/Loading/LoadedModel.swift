@@ -92,7 +92,7 @@ public final class LoadedModel: Sendable {
         let name = model.spec.name ?? model.spec.architecture
         return "\(name) (\(model.spec.architecture), \(ParameterCount.text(model.spec.parameterCount)) parameters, \(formats)): "
             + "\(model.spec.layers.count) layers on \(devices.joined(separator: ", ")), weights \(Size.text(memory.weights))"
-            + (memory.streamed > 0 ? " and \(Size.text(memory.streamed)) from disk each step" : "")
+            + (memory.streamed > 0 ? " and \(Size.text(memory.streamed)) streamed each step" : "")
             + ", KV \(keyValueText) \(Size.text(memory.keyValue))"
     }
 }

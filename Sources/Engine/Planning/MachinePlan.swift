@@ -51,18 +51,24 @@ public struct PlanRequest: Sendable {
 public struct MachinePlan: Sendable {
     public var plan: Plan
     public var problem: Problem
+    /// The search that found it; nil for a plan that was given.
+    public var result: Planner.Result?
 }
 
 extension Model {
     /// Plans this model for this machine.
     ///
     /// - Parameter progress: gets the finished share while the machine is measured for the first time.
-    /// - Throws: `LoadError.plan`, with the reason, where nothing fits or a wish cannot be kept.
+    /// - Throws: `LoadError.nothingFits` with the reason, `.plan` for a wish that cannot be kept.
     public func planned(_ request: PlanRequest, options: LoadOptions, progress: (Double) -> Void = { _ in }) throws -> MachinePlan {
-        let profile = profile(request, options: options, progress: progress)
+        try planned(request, options: options, profile: profile(request, options: options, progress: progress))
+    }
+
+    /// The same for hardware that is said.
+    func planned(_ request: PlanRequest, options: LoadOptions, profile: Profile) throws -> MachinePlan {
         do {
             let problem = try problem(request, profile: profile, context: options.contextLength)
-            let result = try Planner(problem).plan(request.strategy ?? .auto, timeLimit: 10)
+            var result = try Planner(problem).plan(request.strategy ?? .auto, timeLimit: 10)
             var plan = result.best.plan
             // As large as what was planned for, which is what memory was counted for: longer prompts take more steps.
             for index in plan.replicas.indices {
@@ -72,11 +78,12 @@ extension Model {
                     sequences: request.sequences, stepTokens: max(request.sequences, tokens.overflow ? .max : tokens.partialValue)
                 ).with(stepLogits: max(request.sequences, request.logitsRows))
             }
-            return MachinePlan(plan: plan, problem: problem)
+            result.best.plan = plan
+            return MachinePlan(plan: plan, problem: problem, result: result)
         } catch let error as ConstraintError {
             throw LoadError.plan(error.description)
         } catch let error as Planner.NothingFits {
-            throw LoadError.plan("does not fit: \(error.description)")
+            throw LoadError.nothingFits(error.description)
         }
     }
 

@@ -76,10 +76,10 @@ final class StageBuffers {
     func logits(_ memory: MemoryID) throws -> Rows { try shared.logits(memory) }
     /// Rows whose logits are wanted after a projection back from the hidden size.
     func projected(_ device: DeviceID) throws -> Rows { try step(.projected, device, slice.model.embedding.size, rows: limits.logits) }
-    func stepQuery(_ device: DeviceID) throws -> Rows { try step(.stepQuery, device, allQueries, rows: limits.tokens) }
-    func stepKey(_ device: DeviceID) throws -> Rows { try step(.stepKey, device, allKeys, rows: limits.tokens) }
-    func stepValue(_ device: DeviceID) throws -> Rows { try step(.stepValue, device, allKeys, rows: limits.tokens) }
-    func stepAttended(_ device: DeviceID) throws -> Rows { try step(.stepAttended, device, allQueries, rows: limits.tokens) }
+    func stepQuery(_ device: DeviceID) throws -> Rows { try step(.stepQuery, device, allQueries, rows: limits.stepTokens) }
+    func stepKey(_ device: DeviceID) throws -> Rows { try step(.stepKey, device, allKeys, rows: limits.stepTokens) }
+    func stepValue(_ device: DeviceID) throws -> Rows { try step(.stepValue, device, allKeys, rows: limits.stepTokens) }
+    func stepAttended(_ device: DeviceID) throws -> Rows { try step(.stepAttended, device, allQueries, rows: limits.stepTokens) }
 
     /// Sums of the parts that a device computes, where it computes them or in the memory of the device that adds them.
     func parts(of device: DeviceID, in memory: MemoryID) throws -> Parts {
@@ -87,7 +87,7 @@ final class StageBuffers {
         if let made = partsByKey[key] { return made }
         let stride = StepBuffers.padded(slice.model.hiddenSize)
         let range = try StepBuffers.make(
-            limits.tokens * slots, stride, MemoryLayout<Double>.stride, in: devices.memory(memory), for: .activations)
+            limits.stepTokens * slots, stride, MemoryLayout<Double>.stride, in: devices.memory(memory), for: .activations)
         let parts = Parts(range, stride: stride)
         partsByKey[key] = parts
         return parts
@@ -137,7 +137,7 @@ final class StepBuffers {
         self.slots = slots
     }
 
-    func hidden(_ memory: MemoryID) throws -> Rows { try make(.hidden, memory, model.hiddenSize, limits.tokens) }
+    func hidden(_ memory: MemoryID) throws -> Rows { try make(.hidden, memory, model.hiddenSize, limits.stepTokens) }
     func chosen(_ memory: MemoryID) throws -> Rows { try make(.chosen, memory, model.hiddenSize, limits.logits) }
     func logits(_ memory: MemoryID) throws -> Rows { try make(.logits, memory, model.vocabularySize, limits.logits, for: .logits) }
 
