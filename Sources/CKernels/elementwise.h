@@ -62,7 +62,8 @@ static void activate(mk_activation kind, const float *x, const float *up, int64_
     }
 }
 
-static void rotate(float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine, const float *sine) {
+static void rotate(float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine,
+                   const float *sine) {
     const int64_t half = dimensions / 2;
     for (int64_t h = 0; h < heads; h++, x += head_size) {
         if (interleaved) {
@@ -134,7 +135,10 @@ static void half_to_bfloat(const uint16_t *x, int64_t n, uint16_t *y) {
         uint32_t bits[16];
         vf_store(f, vf_load_f16(x + i));
         memcpy(bits, f, 64);
-        for (int j = 0; j < 16; j++) y[i + j] = (uint16_t)(((bits[j] & 0x7fffffff) > 0x7f800000 ? bits[j] | 0x400000 : bits[j] + 0x7fff + (bits[j] >> 16 & 1)) >> 16);
+        for (int j = 0; j < 16; j++) {
+            const bool number = (bits[j] & 0x7fffffff) <= 0x7f800000;
+            y[i + j] = (uint16_t)((number ? bits[j] + 0x7fff + (bits[j] >> 16 & 1) : bits[j] | 0x400000) >> 16);
+        }
     }
     if (i < n) {
         uint16_t rest[16] = {0}, out[16];
