@@ -173,13 +173,6 @@ INLINE __m256i spread_bits(const uint8_t *bits, int value) {
 INLINE vb vb_add_bits(vb v, const uint8_t *bits, int value) {
     return (vb){_mm256_add_epi8(v.a, spread_bits(bits, value)), _mm256_add_epi8(v.b, spread_bits(bits + 4, value))};
 }
-INLINE __m256i dot4(__m256i acc, __m256i w, __m256i x) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
-}
-INLINE vi vi_dot(vi acc, vb w, const int8_t *a) {
-    __m256i x = _mm256_set1_epi32(load_i32(a));
-    return (vi){dot4(acc.a, w.a, x), dot4(acc.b, w.b, x)};
-}
 /// Products of unsigned bytes of w and the 4 signed bytes at a, added in pairs.
 typedef struct { __m256i a, b; } vp;
 INLINE vp vp_zero(void) { return (vp){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
