@@ -25,14 +25,16 @@ INLINE vf load_key(const bool f16, const uint8_t *keys, int64_t index) {
 }
 
 /// Scores of R rows with the 64 keys of a block, P vectors of 16 positions at a time.
-INLINE void attention_scores(const int R, const int P, const bool f16, const uint8_t *keys, const float *queries, int64_t head_size, float *scores) {
+INLINE void attention_scores(const int R, const int P, const bool f16, const uint8_t *keys, const float *queries, int64_t head_size,
+                             float *scores) {
     for (int at = 0; at < MK_KV_BLOCK; at += 16 * P) {
         vf acc[R * P];
         _Pragma("clang loop unroll(full)") for (int i = 0; i < R * P; i++) acc[i] = vf_zero();
         for (int64_t d = 0; d < head_size; d++) {
             _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++) {
                 const vf k = load_key(f16, keys, d * MK_KV_BLOCK + at + 16 * p);
-                _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++) acc[p * R + r] = vf_fma(k, vf_set(queries[d * R + r]), acc[p * R + r]);
+                _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++)
+                    acc[p * R + r] = vf_fma(k, vf_set(queries[d * R + r]), acc[p * R + r]);
             }
         }
         _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++)
@@ -99,7 +101,8 @@ INLINE void attend(const int R, const bool f16, const mk_attention_call *c, floa
             if (top > maximum[r]) {
                 float correction = vf_maximum(vf_exp(vf_set(maximum[r] - top)));
                 sum[r] *= correction;
-                for (int64_t d = 0; d < width; d += 16) vf_store(outputs + r * width + d, vf_mul(vf_load(outputs + r * width + d), vf_set(correction)));
+                for (int64_t d = 0; d < width; d += 16)
+                    vf_store(outputs + r * width + d, vf_mul(vf_load(outputs + r * width + d), vf_set(correction)));
                 maximum[r] = top;
             }
             sum[r] += added;

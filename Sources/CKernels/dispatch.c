@@ -38,7 +38,8 @@ const mk_table *mk_table_of(mk_isa isa) {
 }
 
 int mk_tile_tokens(mk_isa isa) { return table(isa)->tile; }
-void mk_pack_input(mk_isa isa, mk_input kind, const float *x, int64_t ldx, int64_t tokens, int64_t first, int64_t last, int64_t columns, void *to) {
+void mk_pack_input(mk_isa isa, mk_input kind, const float *x, int64_t ldx, int64_t tokens, int64_t first, int64_t last, int64_t columns,
+                   void *to) {
     table(isa)->pack_input(kind, x, ldx, tokens, first, last, columns, to);
 }
 void mk_product(mk_isa isa, const mk_matrix *m, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy,
@@ -54,12 +55,17 @@ void mk_product_parts(mk_isa isa, const mk_matrix *m, int64_t first, int64_t las
 void mk_sum_parts(mk_isa isa, const double *const *parts, int64_t count, int64_t first, int64_t n, const float *bias, bool add, float *y) {
     table(isa)->sum_parts(parts, count, first, n, bias, add, y);
 }
-void mk_rms_norm(mk_isa isa, const float *x, int64_t n, const float *weight, float epsilon, float *y) { table(isa)->rms_norm(x, n, weight, epsilon, y); }
+void mk_rms_norm(mk_isa isa, const float *x, int64_t n, const float *weight, float epsilon, float *y) {
+    table(isa)->rms_norm(x, n, weight, epsilon, y);
+}
 void mk_layer_norm(mk_isa isa, const float *x, int64_t n, const float *weight, const float *bias, float epsilon, float *y) {
     table(isa)->layer_norm(x, n, weight, bias, epsilon, y);
 }
-void mk_activate(mk_isa isa, mk_activation kind, const float *x, const float *up, int64_t n, float *y) { table(isa)->activate(kind, x, up, n, y); }
-void mk_rotate(mk_isa isa, float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine, const float *sine) {
+void mk_activate(mk_isa isa, mk_activation kind, const float *x, const float *up, int64_t n, float *y) {
+    table(isa)->activate(kind, x, up, n, y);
+}
+void mk_rotate(mk_isa isa, float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine,
+               const float *sine) {
     table(isa)->rotate(x, heads, head_size, dimensions, interleaved, cosine, sine);
 }
 void mk_add(mk_isa isa, float *x, const float *y, int64_t n) { table(isa)->add(x, y, n); }
@@ -118,7 +124,8 @@ void mk_run_product(void *context, int worker, int workers) {
             if (job->gated)
                 for (int64_t t = 0; t < job->tokens; t++) {
                     float *y = job->outputs[0] + t * job->strides[0] + 16 * first;
-                    k->activate(job->activation, y, job->gated == 1 ? job->outputs[1] + t * job->strides[1] + 16 * first : 0, 16 * (last - first), y);
+                    const float *up = job->gated == 1 ? job->outputs[1] + t * job->strides[1] + 16 * first : 0;
+                    k->activate(job->activation, y, up, 16 * (last - first), y);
                 }
         }
     }
@@ -186,7 +193,8 @@ void mk_run_store(void *context, int worker, int workers) {
             }
             uint8_t *block = job->cache + job->blocks[t] * job->block_stride;
             for (int64_t h = 0; h < job->kv_heads; h++)
-                k->kv_store(job->format, block + h * job->head_stride, job->head_size, job->slots[t], key + h * job->head_size, value + h * job->head_size);
+                k->kv_store(job->format, block + h * job->head_stride, job->head_size, job->slots[t], key + h * job->head_size,
+                            value + h * job->head_size);
         }
     }
 }
@@ -204,9 +212,11 @@ void mk_run_attention(void *context, int worker, int workers) {
         // Late tiles see the most positions: first.
         const mk_attention_tile *tile = &job->tiles[job->tile_count - 1 - item / (job->kv_heads * parts)];
         const int64_t head = item / parts % job->kv_heads, part = item % parts;
-        const int64_t from = head * group + part * per_part, to = head * group + ((part + 1) * per_part < group ? (part + 1) * per_part : group);
-        mk_attention_call call = {.format = job->format, .head_size = job->head_size, .scale = job->scale, .base = job->cache + head * job->head_stride,
-                                  .blocks = tile->blocks, .block_stride = job->block_stride, .window = job->window};
+        const int64_t from = head * group + part * per_part;
+        const int64_t to = head * group + ((part + 1) * per_part < group ? (part + 1) * per_part : group);
+        mk_attention_call call = {.format = job->format, .head_size = job->head_size, .scale = job->scale,
+                                  .base = job->cache + head * job->head_stride, .blocks = tile->blocks,
+                                  .block_stride = job->block_stride, .window = job->window};
         for (int64_t t = 0; t < tile->count; t++)
             for (int64_t h = from; h < to; h++) {
                 int64_t row = call.rows++;
@@ -220,7 +230,8 @@ void mk_run_attention(void *context, int worker, int workers) {
 
 void mk_run_packing(void *context, int worker, int workers) {
     mk_packing_job *job = context;
-    const int64_t groups = (job->rows + MK_GROUP_ROWS - 1) / MK_GROUP_ROWS, size = (int64_t)mk_packed_group_bytes(job->format, job->columns);
+    const int64_t groups = (job->rows + MK_GROUP_ROWS - 1) / MK_GROUP_ROWS;
+    const int64_t size = (int64_t)mk_packed_group_bytes(job->format, job->columns);
     uint8_t *scratch = job->scratch + worker * job->scratch_stride;
     // The first stored row that is read, and from there the first block of a row.
     const uint8_t *source = job->source + ((job->transposed ? job->first_column : job->first_row) - job->source_row) * job->row_bytes;

@@ -62,7 +62,8 @@ static void activate(mk_activation kind, const float *x, const float *up, int64_
     }
 }
 
-static void rotate(float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine, const float *sine) {
+static void rotate(float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine,
+                   const float *sine) {
     const int64_t half = dimensions / 2;
     for (int64_t h = 0; h < heads; h++, x += head_size) {
         if (interleaved) {
@@ -104,26 +105,36 @@ static double log_sum_exp(const float *x, int64_t n) {
 }
 
 static double peak_loop(mk_input kind, int64_t iterations) {
-    uint8_t bytes[64] = {1};
+    // Independent sums that hide the latency of a multiplication and that registers hold.
+    enum { SUMS = TILE == 16 ? 12 : 5 };
+    uint8_t bytes[128] = {1};
     float floats[16] = {0};
-    vf acc[12];
-    vi sums[12];
-    for (int i = 0; i < 12; i++) { acc[i] = vf_set((float)i); sums[i] = vi_set(i); }
+    vf acc[SUMS];
+    vi sums[SUMS];
+    for (int i = 0; i < SUMS; i++) { acc[i] = vf_set((float)i); sums[i] = vi_set(i); }
     // What the compiler cannot see through it can neither fold nor hoist.
-#define OPAQUE __asm__ volatile("" : "+m"(*(uint8_t(*)[64])bytes), "+m"(*(float(*)[16])floats))
+#define OPAQUE __asm__ volatile("" : "+m"(*(uint8_t(*)[128])bytes), "+m"(*(float(*)[16])floats))
     OPAQUE;
     const vb w = vb_load(bytes);
     const vf f = vf_load(floats);
     (void)w; (void)f;
     for (int64_t n = 0; n < iterations; n++) {
-        if (kind == MK_INPUT_F32) for (int i = 0; i < 12; i++) acc[i] = vf_fma(f, vf_set(floats[0]), acc[i]);
-        else if (kind == MK_INPUT_BF16) for (int i = 0; i < 12; i++) acc[i] = vf_dot_bf16(acc[i], bytes, bytes);
-        else for (int i = 0; i < 12; i++) sums[i] = vi_dot(sums[i], w, (const int8_t *)bytes);
+        if (kind == MK_INPUT_F32) for (int i = 0; i < SUMS; i++) acc[i] = vf_fma(f, vf_set(floats[0]), acc[i]);
+        else if (kind == MK_INPUT_BF16) for (int i = 0; i < SUMS; i++) acc[i] = vf_dot_bf16(acc[i], bytes, bytes);
+#if TILE == 16
+        else for (int i = 0; i < SUMS; i++) sums[i] = vi_dot(sums[i], w, (const int8_t *)bytes);
+#else
+        // The most that any format's dots reach: those of blocks of 4-bit values, once unpacked.
+#define PEAK_WORD(i, j) w
+        else DOT_WORDS(TILE, 8, IN_TURN, PEAK_WORD, FIT_4, bytes, ZERO_START, { sums[t] = vi_add(sums[t], dot); })
+#endif
         OPAQUE;
     }
     vf total = vf_zero();
-    for (int i = 0; i < 12; i++) total = vf_add(total, vf_add(acc[i], vf_from_i(sums[i])));
-    return (double)vf_sum(total) * 0 + 12.0 * (double)iterations * (kind == MK_INPUT_F32 ? 32 : kind == MK_INPUT_BF16 ? 64 : 128);
+    for (int i = 0; i < SUMS; i++) total = vf_add(total, vf_add(acc[i], vf_from_i(sums[i])));
+    const bool dots = kind != MK_INPUT_F32 && kind != MK_INPUT_BF16;
+    const double each = TILE == 16 || !dots ? SUMS : 8 * TILE, operations = kind == MK_INPUT_F32 ? 32 : kind == MK_INPUT_BF16 ? 64 : 128;
+    return (double)vf_sum(total) * 0 + each * operations * (double)iterations;
 }
 
 /// Halves to bfloat16, to nearest even.
@@ -134,7 +145,10 @@ static void half_to_bfloat(const uint16_t *x, int64_t n, uint16_t *y) {
         uint32_t bits[16];
         vf_store(f, vf_load_f16(x + i));
         memcpy(bits, f, 64);
-        for (int j = 0; j < 16; j++) y[i + j] = (uint16_t)(((bits[j] & 0x7fffffff) > 0x7f800000 ? bits[j] | 0x400000 : bits[j] + 0x7fff + (bits[j] >> 16 & 1)) >> 16);
+        for (int j = 0; j < 16; j++) {
+            const bool number = (bits[j] & 0x7fffffff) <= 0x7f800000;
+            y[i + j] = (uint16_t)((number ? bits[j] + 0x7fff + (bits[j] >> 16 & 1) : bits[j] | 0x400000) >> 16);
+        }
     }
     if (i < n) {
         uint16_t rest[16] = {0}, out[16];

@@ -14,7 +14,6 @@ typedef struct {
     double magic;    // 1.5 * 2^52 scaled units: x + magic - magic is x in whole units
     double unscale;  // 1 / scale
 } chunk_rounding;
-#define NO_ROUNDING ((chunk_rounding){1, 0, 1})
 #endif
 
 INLINE chunk_rounding rounding_of(int64_t chunks) {
@@ -25,13 +24,11 @@ INLINE chunk_rounding rounding_of(int64_t chunks) {
     return (chunk_rounding){ldexpf(1, power), ldexp(1.5, 52 - MK_SUM_UNIT_BITS + power), ldexp(1, -power)};
 }
 
-/// Adds the scaled sums of one chunk, `count` times 16, to the totals; the first chunk's take their place.
-INLINE void add_chunk(int count, const float *sums, const chunk_rounding *rounding, bool first, double *totals) {
+/// Adds the sums of one chunk of 16 rows to the totals; the first chunk's take their place.
+INLINE void add_chunk(vf sums, const chunk_rounding *rounding, bool first, double *totals) {
     const vd magic = vd_set(rounding->magic);
-    for (int i = 0; i < count; i++, sums += 16, totals += 16) {
-        const vd units = vd_sub(vd_add(vd_load_f(sums), magic), magic);
-        vd_store(totals, first ? units : vd_add(vd_load(totals), units));
-    }
+    const vd units = vd_sub(vd_add(vd_from_f(vf_mul(sums, vf_set(rounding->scale))), magic), magic);
+    vd_store(totals, first ? units : vd_add(vd_load(totals), units));
 }
 
 /// The sums of 16 rows that add_chunk gathered.
@@ -42,8 +39,8 @@ INLINE vd end_chunks(const double *totals, const chunk_rounding *rounding) {
 
 /// y = (add ? y : 0) + (sum + bias) of 16 rows, rounded to floats once.
 INLINE void store_sum(vd sum, const float *bias, bool add, float *y) {
-    if (bias) sum = vd_add(sum, vd_load_f(bias));
-    if (add) sum = vd_add(vd_load_f(y), sum);
+    if (bias) sum = vd_add(sum, vd_from_f(vf_load(bias)));
+    if (add) sum = vd_add(vd_from_f(vf_load(y)), sum);
     vf_store(y, vf_from_d(sum));
 }
 

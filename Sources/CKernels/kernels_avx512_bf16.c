@@ -3,7 +3,8 @@
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16"))), apply_to = function)
+#define SET "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16"
+#pragma clang attribute push(__attribute__((target(SET))), apply_to = function)
 #define MK_ISA_LEVEL 3
 #define MK_ONLY_BF16
 #define MK_BASE_TABLE mk_table_avx512

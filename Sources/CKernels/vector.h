@@ -2,6 +2,7 @@
 //
 // The including file defines MK_ISA_LEVEL (0 scalar, 1 AVX2+FMA, 2 AVX-512 VNNI, 3 AVX-512 VNNI+BF16) first.
 //   vf: 16 floats   vd: 16 doubles   vi: 16 int32   vb: 64 bytes, read as 16 lanes of 4 bytes
+//   vp: 32 int16, two sums of products of bytes in each lane; not with AVX-512, which adds all four at once in 32 bits
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -34,13 +35,17 @@ INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vf vf_from_i(vi a) { return _mm512_cvtepi32_ps(a); }
 INLINE vf vf_load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE void vf_store_f16(uint16_t *p, vf v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)); }
+INLINE void vf_store_f16(uint16_t *p, vf v) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
 INLINE vf vf_load_i8(const int8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
 INLINE vf vf_load_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p))); }
 INLINE void vf_store_i8(int8_t *p, vf v) { _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v))); }
 INLINE vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 /// Lanes of `value` where a > b, else `other`.
-INLINE vf vf_where_greater(vf a, vf b, vf value, vf other) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), other, value); }
+INLINE vf vf_where_greater(vf a, vf b, vf value, vf other) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), other, value);
+}
 INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
 INLINE vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
 INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
@@ -63,7 +68,6 @@ INLINE vb vb_add_bits(vb v, const uint8_t *bits, int value) {
 }
 /// acc + sum of 4 products of unsigned bytes of w and the 4 signed bytes at a.
 INLINE vi vi_dot(vi acc, vb w, const int8_t *a) { return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(load_i32(a))); }
-INLINE vi vi_dot8(vi acc, vb w, const int8_t *a) { return vi_dot(acc, w, a); }
 /// acc + sum of 2 products of 16-bit pairs.
 INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) { return _mm512_dpwssd_epi32(acc, w, _mm512_set1_epi32(load_i32(a))); }
 typedef struct { __m512d a, b; } vd;
@@ -73,7 +77,9 @@ INLINE void vd_store(double *p, vd v) { _mm512_storeu_pd(p, v.a); _mm512_storeu_
 INLINE vd vd_add(vd x, vd y) { return (vd){_mm512_add_pd(x.a, y.a), _mm512_add_pd(x.b, y.b)}; }
 INLINE vd vd_sub(vd x, vd y) { return (vd){_mm512_sub_pd(x.a, y.a), _mm512_sub_pd(x.b, y.b)}; }
 INLINE vd vd_mul(vd x, vd y) { return (vd){_mm512_mul_pd(x.a, y.a), _mm512_mul_pd(x.b, y.b)}; }
-INLINE vd vd_load_f(const float *p) { return (vd){_mm512_cvtps_pd(_mm256_loadu_ps(p)), _mm512_cvtps_pd(_mm256_loadu_ps(p + 8))}; }
+INLINE vd vd_from_f(vf x) {
+    return (vd){_mm512_cvtps_pd(_mm512_castps512_ps256(x)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1))};
+}
 INLINE vf vf_from_d(vd x) { return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.a)), _mm512_cvtpd_ps(x.b), 1); }
 INLINE float vf_sum(vf v) { return _mm512_reduce_add_ps(v); }
 INLINE float vf_maximum(vf v) { return _mm512_reduce_max_ps(v); }
@@ -100,7 +106,10 @@ INLINE vf vf_mul(vf x, vf y) { return (vf){_mm256_mul_ps(x.a, y.a), _mm256_mul_p
 INLINE vf vf_div(vf x, vf y) { return (vf){_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
 INLINE vf vf_max(vf x, vf y) { return (vf){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
 INLINE vf vf_min(vf x, vf y) { return (vf){_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
-INLINE vf vf_abs(vf x) { __m256 m = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)); return (vf){_mm256_and_ps(x.a, m), _mm256_and_ps(x.b, m)}; }
+INLINE vf vf_abs(vf x) {
+    __m256 m = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+    return (vf){_mm256_and_ps(x.a, m), _mm256_and_ps(x.b, m)};
+}
 INLINE vf vf_fma(vf x, vf y, vf z) { return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
 INLINE vf vf_round(vf x) { return (vf){_mm256_round_ps(x.a, 8), _mm256_round_ps(x.b, 8)}; }
 INLINE vf vf_from_i(vi x) { return (vf){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
@@ -132,14 +141,17 @@ INLINE vf vf_scale2(vf x, vf n) {
     return (vf){_mm256_mul_ps(x.a, sa), _mm256_mul_ps(x.b, sb)};
 }
 INLINE vf vf_where_greater(vf x, vf y, vf value, vf other) {
-    return (vf){_mm256_blendv_ps(other.a, value.a, _mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ)), _mm256_blendv_ps(other.b, value.b, _mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))};
+    return (vf){_mm256_blendv_ps(other.a, value.a, _mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ)),
+                _mm256_blendv_ps(other.b, value.b, _mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))};
 }
 INLINE vi vi_zero(void) { return (vi){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 INLINE vi vi_set(int32_t x) { return (vi){_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 INLINE vi vi_add(vi x, vi y) { return (vi){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
 INLINE vi vi_load(const int32_t *p) { return (vi){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 8))}; }
 INLINE void vi_store(int32_t *p, vi v) { _mm256_storeu_si256((__m256i *)p, v.a); _mm256_storeu_si256((__m256i *)(p + 8), v.b); }
-INLINE vi vi_scale(vi x, int32_t n) { return (vi){_mm256_mullo_epi32(x.a, _mm256_set1_epi32(n)), _mm256_mullo_epi32(x.b, _mm256_set1_epi32(n))}; }
+INLINE vi vi_scale(vi x, int32_t n) {
+    return (vi){_mm256_mullo_epi32(x.a, _mm256_set1_epi32(n)), _mm256_mullo_epi32(x.b, _mm256_set1_epi32(n))};
+}
 INLINE vi vi_or_shift16(vi low, vi high) {
     return (vi){_mm256_or_si256(low.a, _mm256_slli_epi32(high.a, 16)), _mm256_or_si256(low.b, _mm256_slli_epi32(high.b, 16))};
 }
@@ -161,18 +173,25 @@ INLINE __m256i spread_bits(const uint8_t *bits, int value) {
 INLINE vb vb_add_bits(vb v, const uint8_t *bits, int value) {
     return (vb){_mm256_add_epi8(v.a, spread_bits(bits, value)), _mm256_add_epi8(v.b, spread_bits(bits + 4, value))};
 }
-INLINE __m256i dot4(__m256i acc, __m256i w, __m256i x) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
-}
-INLINE vi vi_dot(vi acc, vb w, const int8_t *a) {
+/// Products of unsigned bytes of w and the 4 signed bytes at a, added in pairs.
+typedef struct { __m256i a, b; } vp;
+INLINE vp vp_zero(void) { return (vp){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+INLINE vp vp_dot(vb w, const int8_t *a) {
     __m256i x = _mm256_set1_epi32(load_i32(a));
-    return (vi){dot4(acc.a, w.a, x), dot4(acc.b, w.b, x)};
+    return (vp){_mm256_maddubs_epi16(w.a, x), _mm256_maddubs_epi16(w.b, x)};
+}
+INLINE vp vp_add(vp x, vp y) { return (vp){_mm256_add_epi16(x.a, y.a), _mm256_add_epi16(x.b, y.b)}; }
+/// acc + both pair sums of each lane.
+INLINE vi vi_add_pairs(vi acc, vp x) {
+    __m256i one = _mm256_set1_epi16(1);
+    return (vi){_mm256_add_epi32(acc.a, _mm256_madd_epi16(x.a, one)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(x.b, one))};
 }
 /// Weights stored with offset 128: back to signed, then |w| * sign(w) x, which cannot saturate.
-INLINE vi vi_dot8(vi acc, vb w, const int8_t *a) {
+INLINE vp vp_dot8(vb w, const int8_t *a) {
     __m256i x = _mm256_set1_epi32(load_i32(a)), flip = _mm256_set1_epi8((char)0x80);
     __m256i wa = _mm256_xor_si256(w.a, flip), wb = _mm256_xor_si256(w.b, flip);
-    return (vi){dot4(acc.a, _mm256_abs_epi8(wa), _mm256_sign_epi8(x, wa)), dot4(acc.b, _mm256_abs_epi8(wb), _mm256_sign_epi8(x, wb))};
+    return (vp){_mm256_maddubs_epi16(_mm256_abs_epi8(wa), _mm256_sign_epi8(x, wa)),
+                _mm256_maddubs_epi16(_mm256_abs_epi8(wb), _mm256_sign_epi8(x, wb))};
 }
 INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) {
     __m256i x = _mm256_set1_epi32(load_i32(a));
@@ -193,9 +212,9 @@ INLINE void vd_store(double *p, vd v) {
 INLINE vd vd_add(vd x, vd y) { return EACH4(_mm256_add_pd); }
 INLINE vd vd_sub(vd x, vd y) { return EACH4(_mm256_sub_pd); }
 INLINE vd vd_mul(vd x, vd y) { return EACH4(_mm256_mul_pd); }
-INLINE vd vd_load_f(const float *p) {
-    return (vd){_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4)), _mm256_cvtps_pd(_mm_loadu_ps(p + 8)),
-                _mm256_cvtps_pd(_mm_loadu_ps(p + 12))};
+INLINE vd vd_from_f(vf x) {
+    return (vd){_mm256_cvtps_pd(_mm256_castps256_ps128(x.a)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.a, 1)),
+                _mm256_cvtps_pd(_mm256_castps256_ps128(x.b)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.b, 1))};
 }
 INLINE vf vf_from_d(vd x) {
     return (vf){_mm256_set_m128(_mm256_cvtpd_ps(x.b), _mm256_cvtpd_ps(x.a)), _mm256_set_m128(_mm256_cvtpd_ps(x.d), _mm256_cvtpd_ps(x.c))};
@@ -205,7 +224,12 @@ INLINE float vf_sum(vf v) {
     for (int s = 8; s; s /= 2) for (int i = 0; i < s; i++) t[i] += t[i + s];
     return t[0];
 }
-INLINE float vf_maximum(vf v) { float t[16]; vf_store(t, v); float m = t[0]; for (int i = 1; i < 16; i++) m = t[i] > m ? t[i] : m; return m; }
+INLINE float vf_maximum(vf v) {
+    float t[16]; vf_store(t, v);
+    float m = t[0];
+    for (int i = 1; i < 16; i++) m = t[i] > m ? t[i] : m;
+    return m;
+}
 INLINE void prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 INLINE void prefetch_second(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 
@@ -281,7 +305,13 @@ INLINE vi vi_dot(vi acc, vb w, const int8_t *a) {
     LANES acc.v[i] += w.v[4 * i] * a[0] + w.v[4 * i + 1] * a[1] + w.v[4 * i + 2] * a[2] + w.v[4 * i + 3] * a[3];
     return acc;
 }
-INLINE vi vi_dot8(vi acc, vb w, const int8_t *a) { return vi_dot(acc, w, a); }
+/// The reference has no narrower sums.
+typedef vi vp;
+INLINE vp vp_zero(void) { return vi_zero(); }
+INLINE vp vp_dot(vb w, const int8_t *a) { return vi_dot(vi_zero(), w, a); }
+INLINE vp vp_dot8(vb w, const int8_t *a) { return vp_dot(w, a); }
+INLINE vp vp_add(vp x, vp y) { return vi_add(x, y); }
+INLINE vi vi_add_pairs(vi acc, vp x) { return vi_add(acc, x); }
 INLINE vi vi_dot16(vi acc, vi w, const int16_t *a) {
     LANES acc.v[i] += (int16_t)(w.v[i] & 0xffff) * a[0] + (int16_t)(w.v[i] >> 16) * a[1];
     return acc;
@@ -293,7 +323,7 @@ INLINE void vd_store(double *p, vd v) { memcpy(p, v.v, 128); }
 INLINE vd vd_add(vd a, vd b) { LANES a.v[i] += b.v[i]; return a; }
 INLINE vd vd_sub(vd a, vd b) { LANES a.v[i] -= b.v[i]; return a; }
 INLINE vd vd_mul(vd a, vd b) { LANES a.v[i] *= b.v[i]; return a; }
-INLINE vd vd_load_f(const float *p) { vd r; LANES r.v[i] = (double)p[i]; return r; }
+INLINE vd vd_from_f(vf x) { vd r; LANES r.v[i] = (double)x.v[i]; return r; }
 INLINE vf vf_from_d(vd a) { vf r; LANES r.v[i] = (float)a.v[i]; return r; }
 INLINE float vf_sum(vf v) { for (int s = 8; s; s /= 2) for (int i = 0; i < s; i++) v.v[i] += v.v[i + s]; return v.v[0]; }
 INLINE float vf_maximum(vf v) { float m = v.v[0]; for (int i = 1; i < 16; i++) m = v.v[i] > m ? v.v[i] : m; return m; }

@@ -89,8 +89,8 @@ typedef struct {
 
 /// y[t * ldy + row] = (add ? y : 0) + (W x_t)[row] + bias[row] for the rows of groups first ..< last and all tokens.
 /// y rows hold 16 * groups floats at least. `scratch` must have mk_product_scratch bytes.
-void mk_product(mk_isa isa, const mk_matrix *matrix, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy, bool add,
-                void *scratch);
+void mk_product(mk_isa isa, const mk_matrix *matrix, int64_t first, int64_t last, const void *input, int64_t tokens, float *y, int64_t ldy,
+                bool add, void *scratch);
 size_t mk_product_scratch(int64_t columns);
 
 /// The same sums without bias as parts, whole units: parts[t * stride + row]. The matrix must be in chunks.
@@ -113,7 +113,8 @@ void mk_activate(mk_isa isa, mk_activation kind, const float *x, const float *up
 
 /// Rotates heads in place. `cosine` and `sine`: dimensions / 2 values of the token's position.
 /// interleaved: pairs (2i, 2i+1); otherwise (i, i + dimensions / 2).
-void mk_rotate(mk_isa isa, float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine, const float *sine);
+void mk_rotate(mk_isa isa, float *x, int64_t heads, int64_t head_size, int64_t dimensions, bool interleaved, const float *cosine,
+               const float *sine);
 
 /// Adds y into x.
 void mk_add(mk_isa isa, float *x, const float *y, int64_t n);

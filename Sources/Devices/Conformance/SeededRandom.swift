@@ -39,7 +39,7 @@ enum InputPattern: Int, CaseIterable, Sendable {
     case vanishing
     /// Every second vector is zero.
     case zeros
-    /// Every element is the largest or its negative: no sum may saturate.
+    /// Every element is the largest or its negative, in two vectors of three at random, in the others always the same: no sum may saturate.
     case extreme
 
     func values(rows: Int, columns: Int, random: inout SeededRandom) -> [Float] {
@@ -55,7 +55,7 @@ enum InputPattern: Int, CaseIterable, Sendable {
                 case .tiny: values.append(x * 1e-15)
                 case .vanishing: values.append(x * 1e-20 * 1e-20)
                 case .zeros: values.append(row % 2 == 1 ? 0 : x)
-                case .extreme: values.append(x < 0 ? -3 : 3)
+                case .extreme: values.append(row % 3 == 0 ? (row % 2 == 0 ? 3 : -3) : x < 0 ? -3 : 3)
                 }
             }
         }
