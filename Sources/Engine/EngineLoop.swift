@@ -143,7 +143,13 @@ final class EngineLoop {
         do throws(GenerationError) {
             let token = try sampler.sample(logits, state: generation.sampling)
             let best = try sampler.logProbabilities(logits, count: generation.request.logProbabilities)
-            if let reason = generation.accept(token, logProbabilities: best) {
+            var own: Double?
+            if !best.isEmpty {
+                // A drawn token need not be among the most likely ones.
+                own = best.first { $0.token == token }?.logProbability
+                if own == nil { own = try sampler.logProbability(of: token, logits) }
+            }
+            if let reason = generation.accept(token, logProbabilities: best, logProbability: own) {
                 end(generation, scheduled, .finished(generation.summary(reason)))
             } else {
                 scheduler.append(token, to: scheduled)

@@ -9,7 +9,7 @@ struct Motley: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "motley", abstract: "Runs large language models over whatever hardware its owner has.",
         subcommands: [
-            RunCommand.self, BenchCommand.self, PerplexityCommand.self, TokenizeCommand.self, DetokenizeCommand.self,
+            RunCommand.self, BatchCommand.self, BenchCommand.self, PerplexityCommand.self, TokenizeCommand.self, DetokenizeCommand.self,
             ChatTemplateCommand.self,
             ShowCommand.self, ProfileCommand.self, PlanCommand.self, SimulateCommand.self, ReproduceCommand.self,
         ])

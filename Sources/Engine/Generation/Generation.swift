@@ -42,12 +42,13 @@ final class Generation {
     }
 
     /// Reports a generated token; gives the reason if it was the last one.
-    func accept(_ token: Int32, logProbabilities: [TokenLogProbability]) -> FinishReason? {
+    func accept(_ token: Int32, logProbabilities: [TokenLogProbability], logProbability: Double?) -> FinishReason? {
         let now = MonotonicClock.seconds()
         if firstTokenSeconds == nil { firstTokenSeconds = now }
         lastTokenSeconds = now
         let (text, reason) = take(token)
-        onEvent(.token(GeneratedToken(token: token, text: text, logProbabilities: logProbabilities)))
+        onEvent(
+            .token(GeneratedToken(token: token, text: text, logProbabilities: logProbabilities, logProbability: logProbability)))
         return reason
     }
 

@@ -16,6 +16,8 @@ public struct GeneratedToken: Sendable {
     public var token: Int32
     /// What can be shown now: empty while a character or a possible stop string is incomplete.
     public var text: String
-    /// Best first; as many as were asked for.
+    /// The most likely tokens, best first; as many as were asked for.
     public var logProbabilities: [TokenLogProbability]
+    /// The token's own, which need not be among them; nil where none were asked for.
+    public var logProbability: Double?
 }

@@ -50,6 +50,10 @@ public final class ModelText: Sendable {
         return tokenizer.decode(tokens, skipSpecial: !keepsSpecial)
     }
 
+    /// The bytes a token stands for inside of a text, perhaps a part of a character only; empty where there is no tokenizer and for ids
+    /// outside of its vocabulary.
+    public func bytes(of token: Int32) throws -> [UInt8] { hasTokenizer ? try tokenizer.value().bytes(of: token) : [] }
+
     /// Turns a stream of tokens into text, without special tokens; nil where there is no tokenizer.
     /// - Parameter continuing: the tokens go on after a text, so that the space before their first word stays.
     public func decoder(continuing: Bool) throws -> (any TokenDecoder)? {

@@ -27,6 +27,9 @@ public enum SystemFile {
         }
     }
 
+    /// What the system says of an error code.
+    static func message(_ code: Int32) -> String { String(cString: strerror(code)) }
+
     static func text(_ path: String) -> String? { read(path).map { String(decoding: $0, as: UTF8.self) } }
 
     /// The number after `key` in a file of lines like `MemAvailable:  1234 kB`, in bytes where it says kB.
