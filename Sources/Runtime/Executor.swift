@@ -78,16 +78,34 @@ public final class Executor {
     /// The step that `run` ran.
     var last: StepTicket?
 
-    /// Packs the weights (in parallel; `progress` gets values in 0...1 from the calling thread) and allocates the KV cache of the plan's
-    /// capacity.
+    /// Executes all stages of a plan.
     ///
     /// - Parameter device: what runs in the place of the plan's processor; nil: the processor.
     /// - Throws: `RuntimeError`, `MemoryError`, `DeviceError`, or a checkpoint error from reading tensors.
-    public init(
-        plan: Plan, model: ModelSpec, checkpoint: Checkpoint, options: Options = Options(), device given: (any Device)? = nil,
+    public convenience init(
+        plan: Plan, model: ModelSpec, checkpoint: Checkpoint, options: Options = Options(), device: (any Device)? = nil,
         progress: ((Double) -> Void)? = nil
     ) throws {
-        let slices = try StageSlice.all(of: plan, model: model)
+        try self.init(
+            StageSlice.all(of: plan, model: model), of: plan, checkpoint: checkpoint, options: options, device: device, progress: progress)
+    }
+
+    /// Executes neighbouring stages of a plan's replica: sizes and reserves everything, compiles what each lane does, and then packs the
+    /// weights (in parallel; `progress` gets values in 0...1 from the calling thread).
+    ///
+    /// - Parameters:
+    ///   - slices: in order, the first with the embedding and the last with the output matrix: what comes and goes over a network has no
+    ///     lane yet.
+    ///   - given: what runs in the place of the plan's processor; nil: the processor.
+    /// - Throws: `RuntimeError`, `MemoryError`, `DeviceError`, or a checkpoint error from reading tensors.
+    public init(
+        _ slices: [StageSlice], of plan: Plan, checkpoint: Checkpoint, options: Options = Options(), device given: (any Device)? = nil,
+        progress: ((Double) -> Void)? = nil
+    ) throws {
+        guard let first = slices.first, first.stage.hasEmbedding, slices.last?.stage.hasOutput == true else {
+            throw RuntimeError.unsupported("stages without the model's ends")
+        }
+        let model = first.model
         let replica = plan.replicas[0], schedule = replica.schedule
         self.schedule = schedule
         self.plan = plan
@@ -98,7 +116,7 @@ public final class Executor {
         cpu = devices.processor.cpu
         vocabularySize = model.vocabularySize
         blockCount = schedule.blockCount
-        variants = slices[0].variants
+        variants = first.variants
         let limits = StepLimits(
             tokens: min(schedule.stepTokens, max(schedule.sliceTokens, Self.microBatchTokens)), stepTokens: schedule.stepTokens,
             logits: schedule.stepLogits)

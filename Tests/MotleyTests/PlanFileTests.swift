@@ -74,7 +74,7 @@ import Testing
             let result = try run(["--plan", write(streamed)])
             #expect(result.status == 0, "\(result.error)")
             #expect(try tokens(result) == expected)
-            #expect(result.error.contains("from disk each step"))
+            #expect(result.error.contains("streamed each step"))
         }
     }
 

@@ -146,7 +146,7 @@ struct RandomPlan {
             }
         }
         let streams = streaming.sorted { $0.key.rawValue < $1.key.rawValue }.map { device, fromDisk in
-            let slots = 3 + dice.roll(3), slab = 300_000 + dice.roll(1 << 20)
+            let slots = 3 + dice.roll(3), slab = 100_000 + dice.roll(1 << 20)
             return WeightStream(device: device, window: slots * slab, slots: slots, bounce: fromDisk ? slab : 0)
         }
         return Stage(

@@ -61,7 +61,7 @@ final class WeightStreamer: @unchecked Sendable {
 
     /// - Parameters:
     ///   - sources: where each piece comes from.
-    ///   - window: bytes of the ring; at least two of the largest piece.
+    ///   - window: bytes of the ring; two of the largest piece let it read ahead.
     ///   - links: the way into the device's memory; empty: it is the host's.
     ///   - host: memory for what is read and packed.
     ///   - readers: threads that read and pack.
@@ -82,8 +82,9 @@ final class WeightStreamer: @unchecked Sendable {
         files = chunks.isEmpty ? [] : try checkpoint.files.map { try DirectFile(path: $0.path) }
         let largest = pieces.map(\.byteCount).max() ?? 0
         let count = min(pieces.count, window / max(1, largest))
-        guard count >= min(2, pieces.count) else {
-            throw RuntimeError.invalidPlan("a window of \(window) bytes; two pieces of \(largest) bytes must fit")
+        // With one slot nothing is read ahead, but everything runs.
+        guard count >= 1 else {
+            throw RuntimeError.invalidPlan("a window of \(window) bytes; a piece of \(largest) bytes must fit")
         }
         var slots: [BufferRange] = []
         for _ in 0..<count { slots.append(BufferRange(try memory.allocate(largest, for: .staging))) }
@@ -118,8 +119,10 @@ final class WeightStreamer: @unchecked Sendable {
 
     /// Where a matrix of a piece is while the piece is held.
     func matrix(_ piece: Int, part: Int) -> Matrix {
-        let range = slots[piece % slots.count], offset = range.offset + pieces[piece].offsets[part]
-        return pieces[piece].parts[part].matrix(in: BufferRange(range.buffer, offset: offset))
+        let range = slots[piece % slots.count], offset = range.offset + pieces[piece].offsets[part], linear = pieces[piece].parts[part]
+        // Sized when the piece was laid out.
+        let bytes = (try? WeightStore.byteCount(linear)) ?? range.byteCount - pieces[piece].offsets[part]
+        return linear.matrix(in: BufferRange(range.buffer, offset: offset, byteCount: bytes))
     }
 
     /// Starts the threads.
