@@ -222,6 +222,18 @@ public final class Executor {
         return Double(late) / Double(max(1, jobs))
     }
 
+    /// Bytes of host memory that are really taken by steps of so many tokens and rows of logits, with so many KV blocks in use: pages of
+    /// buffers for larger steps are never touched.
+    public func touchedBytes(stepTokens: Int, logits: Int, blocks: Int) -> Int {
+        let ledger = devices.host.ledger
+        func part(_ purpose: MemoryPurpose, _ used: Int, of all: Int) -> Int {
+            Int(Double(ledger.bytes(for: purpose)) * min(1, Double(used) / Double(max(1, all))))
+        }
+        return ledger.bytes(for: .weights) + ledger.bytes(for: .staging) + part(.keyValue, blocks, of: blockCount)
+            + part(.activations, stepTokens, of: schedule.stepTokens) + part(.scratch, stepTokens, of: partTokens)
+            + part(.logits, logits, of: schedule.stepLogits)
+    }
+
     /// What is allocated of each memory, by purpose; the host's first.
     public var memories: [MemoryAccount] {
         devices.memories.sorted { $0.key.rawValue < $1.key.rawValue }.map { MemoryAccount($0.value) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Devices
 import Engine
 import Planning
+import Plans
 import JSON
 import Runtime
 
@@ -64,7 +65,7 @@ struct BenchModelCommand: ParsableCommand {
             model, objective: sequences > 1 ? .throughput : .latency, context: longest,
             prompt: max(1, longest - (generate.values.max() ?? 0)),
             output: max(1, generate.values.max() ?? 1), sequences: sequences, stepLogits: max(64, sequences), measures: true)
-        let options = planned.load
+        let options = planned.load, before = ProcessMemory.resident
         let executor = try model.makeExecutor(options) { bar.update($0) }
         bar.finish()
         let blocks = tests.map { $0.blocks(blockTokens: executor.keyValueBlockTokens) }.max() ?? 0
@@ -76,6 +77,7 @@ struct BenchModelCommand: ParsableCommand {
         }
         let tester = SpeedTester(executor: executor)
         var results: [BenchResult] = []
+        var touched = 0
         let progress = ProgressBar("measuring")
         let total = Double(tests.count * (repetitions + 1))
         // A first run warms caches, pages of the KV cache and the processor's clock.
@@ -83,11 +85,17 @@ struct BenchModelCommand: ParsableCommand {
         for (index, test) in tests.enumerated() {
             if test.kind == .decode { _ = try tester.run(SpeedTest(kind: .decode, tokens: min(2, test.tokens), parallel: test.parallel)) }
             var samples: [Double] = []
+            // What earlier tests touched stays.
+            touched = max(touched, before + Self.bytes(test, executor))
+            ProcessMemory.resetPeak()
             for repetition in 0..<repetitions {
                 samples.append(try tester.run(test))
                 progress.update((Double(index * (repetitions + 1)) + Double(repetition + 1)) / total)
             }
-            results.append(BenchResult(test: test, samples: samples, predicted: Self.predicted(test, planned.machinePlan)))
+            results.append(
+                BenchResult(
+                    test: test, samples: samples, predicted: Self.predicted(test, planned.machinePlan), peakBytes: ProcessMemory.peak,
+                    predictedBytes: options.emulated.isEmpty ? touched : nil))
         }
         progress.finish()
         if let path = execution.limits.trace { try options.trace?.write(to: path) }
@@ -96,6 +104,16 @@ struct BenchModelCommand: ParsableCommand {
         } else {
             Console.output(BenchTable(model: model, executor: executor, options: options, results: results).text)
         }
+    }
+
+    /// Bytes that a test takes of the process's memory beside what was taken before loading: buffers, and pages of the token table.
+    private static func bytes(_ test: SpeedTest, _ executor: Executor) -> Int {
+        let context = test.kind == .prefill ? test.tokens : max(1, test.depth)
+        let tokens = min(executor.schedule.stepTokens, context * test.parallel)
+        let blocks = test.blocks(blockTokens: executor.keyValueBlockTokens)
+        return executor.touchedBytes(stepTokens: tokens, logits: test.parallel, blocks: blocks)
+            // The system maps some pages around each row that is looked up.
+            + 32768 * min(executor.vocabularySize, test.tokens * test.parallel)
     }
 
     /// Tokens per second that the cost model expects of a test.

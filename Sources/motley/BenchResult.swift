@@ -7,6 +7,10 @@ struct BenchResult {
     var samples: [Double]
     /// By the cost model; nil where it says nothing.
     var predicted: Double?
+    /// Of the process during the test, and as the executor's buffers let expect; nil where devices are emulated, whose memory is the
+    /// process's too.
+    var peakBytes: Int
+    var predictedBytes: Int?
 
     var average: Double { samples.reduce(0, +) / Double(max(1, samples.count)) }
 
@@ -27,7 +31,8 @@ struct BenchResult {
                 (key: "n_parallel", value: .integer(test.parallel)),
                 (key: "avg_ts", value: .number(average)), (key: "stddev_ts", value: .number(standardDeviation)),
                 (key: "predicted_ts", value: predicted.map { .number($0) } ?? .null),
-                (key: "peak_memory_bytes", value: .integer(ProcessMemory.peak)),
+                (key: "peak_memory_bytes", value: .integer(peakBytes)),
+                (key: "predicted_memory_bytes", value: predictedBytes.map { .integer($0) } ?? .null),
                 (key: "samples_ts", value: .array(samples.map { .number($0) })),
             ]))
     }

@@ -60,13 +60,20 @@ struct RunCommand: ParsableCommand {
         let display = json ? ReplyDisplay.json : .text
         let (reply, summary) = try display.follow(loaded.engine.generate(request))
         if json {
-            let report = RunReport(loaded: loaded, plan: plan, summary: summary)
-            Console.outputLine(reply.json(summary, loadSeconds: loadSeconds, report: report).serialized())
+            Console.outputLine(
+                reply.json(summary, loadSeconds: loadSeconds, report: RunReport(loaded: loaded, plan: plan, summary: summary)).serialized())
         } else {
             if !reply.text.hasSuffix("\n") { Console.output("\n") }
         }
         Console.error(summary.figures(loadSeconds: loadSeconds))
-        if let line = RunReport(loaded: loaded, plan: plan, summary: summary).line { Console.error(line) }
+        let report = RunReport(loaded: loaded, plan: plan, summary: summary)
+        if let line = report.line { Console.error(line) }
+        if report.isOff, loaded.options.plan != nil {
+            let options = loaded.options
+            if LocalProfile.doubt(threads: options.threads, instructionSet: options.instructionSet, directory: options.diskDirectory) {
+                Console.error("this machine is not as it was measured: it will be measured again")
+            }
+        }
         if let path = execution.limits.trace { try loaded.options.trace?.write(to: path) }
         if summary.reason == .cancelled { throw ExitCode(130) }
     }

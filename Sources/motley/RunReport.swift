@@ -43,6 +43,15 @@ struct RunReport {
             ]))
     }
 
+    /// Whether decoding was so far from its prediction that the machine is not what was measured: by more than 25 %, over some tokens,
+    /// nothing being emulated.
+    var isOff: Bool {
+        guard summary.generatedTokens >= 16, loaded.achieved.emulationLate == nil, let predicted = prediction?.tokensPerSecond,
+            let achieved = summary.decodeRate, achieved > 0
+        else { return false }
+        return !(0.8...1.25).contains(predicted / achieved)
+    }
+
     /// Prediction beside achievement, for people; nil where nothing was predicted.
     var line: String? {
         guard let prediction else { return nil }

@@ -56,4 +56,19 @@ import Testing
         #expect(event.has(5) && !event.has(6))
         event.wait(4)
     }
+
+    @Test func emulatedDevicesAreReadFromText() throws {
+        let full = try Emulation(parsing: "gpu0: memory=2GiB, read=300GB/s, int8=50TOP/s, link=12GB/s, latency=10us, compute=none")
+        #expect(
+            full
+                == Emulation(
+                    name: "gpu0", memoryBytes: 2 << 30, readBytesPerSecond: 300e9, operationsPerSecond: 50e12, linkBytesPerSecond: 12e9,
+                    latency: 10 * 1e-6, computes: false))
+        #expect(try Emulation(parsing: "a: memory=1000") == Emulation(name: "a", memoryBytes: 1000))
+        for wrong in [
+            "", "gpu0", "gpu0:", "gpu0: memory", "gpu0: memory=", "gpu0: memory=-1GiB", "gpu0: memory=nan", "gpu0: memory=1e30",
+            "gpu0: memory=2 potatoes", "gpu0: link=1GB/s", "gpu0: memory=1GiB, memory=1GiB", "gpu0: memory=1GiB, foo=1",
+            "gpu0: memory=1GiB, compute=some", "cpu0: memory=1GiB", "a b: memory=1GiB", "gpu0: memory=1GiB, link=0", "gpu0: memory=1GiB,",
+        ] { #expect(throws: EmulationError.self, "\(wrong)") { try Emulation(parsing: wrong) } }
+    }
 }

@@ -35,6 +35,19 @@ public enum LocalProfile {
             to: fileName(threads: threads, instructionSet: instructionSet, directory: directory))
     }
 
+    /// Forgets a kept profile that a run was far from, so that the machine is measured again; not one that was measured a moment ago.
+    /// - Returns: whether it was forgotten.
+    public static func doubt(threads: Int, instructionSet: InstructionSet?, directory: String) -> Bool {
+        guard let folder = CacheFolder.path else { return false }
+        let path = folder + "/" + fileName(threads: threads, instructionSet: instructionSet, directory: directory)
+        var status = stat()
+        guard stat(path, &status) == 0, time(nil) - status.st_mtim.tv_sec > leastAge else { return false }
+        return unlink(path) == 0
+    }
+
+    /// Seconds that a profile is kept whatever runs say.
+    private static let leastAge = 600
+
     /// By everything that makes figures another machine's: host, processor, threads, kernels, the disk, the program.
     private static func fileName(threads: Int, instructionSet: InstructionSet?, directory: String) -> String {
         let host = SystemFile.text("/proc/sys/kernel/hostname") ?? ""

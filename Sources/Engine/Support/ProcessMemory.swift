@@ -1,7 +1,17 @@
+import Glibc
+
 /// Memory of this process and machine, in bytes.
 public enum ProcessMemory {
     /// The most this process ever had in memory (VmHWM).
     public static var peak: Int { SystemFile.figure("VmHWM", in: "/proc/self/status") ?? 0 }
+
+    /// Counts the peak anew from what is in memory now; where the system does not allow it the old one stays.
+    public static func resetPeak() {
+        let descriptor = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = write(descriptor, "5", 1)
+        close(descriptor)
+    }
 
     /// What it has in memory now (VmRSS).
     public static var resident: Int { SystemFile.figure("VmRSS", in: "/proc/self/status") ?? 0 }

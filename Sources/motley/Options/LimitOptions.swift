@@ -25,7 +25,9 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "Leave a device out. May be repeated.")
     var exclude: [String] = []
 
-    @Option(help: "A device that does not exist: 'gpu0: memory=2GiB, read=300GB/s, int8=50TOP/s, link=12GB/s'. May be repeated.")
+    @Option(
+        help: "A device that does not exist: 'gpu0: memory=2GiB, read=300GB/s, int8=50TOP/s, link=12GB/s'. May be repeated.",
+        transform: EmulatedDeviceText.init(parsing:))
     var emulate: [EmulatedDeviceText] = []
 
     @Option(help: "Write what every device, link and disk did when to a file that trace viewers read.")
@@ -82,11 +84,11 @@ struct ByteCount: ExpressibleByArgument {
 }
 
 /// An emulated device on the command line.
-struct EmulatedDeviceText: ExpressibleByArgument {
+struct EmulatedDeviceText {
     var emulation: Emulation
 
-    init?(argument: String) {
-        guard let emulation = try? Emulation(parsing: argument) else { return nil }
-        self.emulation = emulation
+    /// - Throws: `ValidationError` that says what is wrong.
+    init(parsing argument: String) throws {
+        do { emulation = try Emulation(parsing: argument) } catch { throw ValidationError(error.description) }
     }
 }

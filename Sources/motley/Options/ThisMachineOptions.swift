@@ -27,7 +27,9 @@ struct ThisMachineOptions: ParsableArguments {
     @Option(help: "Compute on this device alone. May be repeated.")
     var device: [String] = []
 
-    @Option(help: "A device that does not exist: 'gpu0: memory=2GiB, read=300GB/s, int8=50TOP/s, link=12GB/s'. May be repeated.")
+    @Option(
+        help: "A device that does not exist: 'gpu0: memory=2GiB, read=300GB/s, int8=50TOP/s, link=12GB/s'. May be repeated.",
+        transform: EmulatedDeviceText.init(parsing:))
     var emulate: [EmulatedDeviceText] = []
 
     @Option(help: "A folder on the disk to use (default: a folder in the user's cache).")
