@@ -69,7 +69,7 @@ let package = Package(
         .executableTarget(
             name: "motley-fuzz",
             dependencies: [
-                "Planning", "Plans", "Models", "Checkpoints", "Text", "JSON",
+                "Engine", "Planning", "Plans", "Models", "Checkpoints", "Text", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

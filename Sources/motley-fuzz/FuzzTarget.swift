@@ -11,5 +11,5 @@ struct FuzzTarget: Sendable {
     var run: @Sendable (UnsafeRawBufferPointer) -> Bool
 
     /// Every target: add yours here.
-    static let all: [FuzzTarget] = [gguf, safetensors, config, tokenizer, pattern, template, plan, cluster, workload, scenario]
+    static let all: [FuzzTarget] = [gguf, safetensors, config, tokenizer, pattern, template, plan, cluster, workload, scenario, batch]
 }

@@ -3,6 +3,7 @@ import Devices
 import Engine
 import JSON
 import Models
+import Planning
 
 /// `motley batch`: answers a file of requests.
 struct BatchCommand: ParsableCommand {
@@ -45,7 +46,9 @@ struct BatchCommand: ParsableCommand {
         let progress: BatchProgress
         do {
             progress = try answer()
-        } catch { throw Self.report(error) }
+        } catch where !Motley.doesNotFit(error) {
+            throw Self.report(error)
+        }
         if json { Console.outputLine(progress.json.serialized()) }
         if !quiet { Console.error(progress.summary) }
         if !progress.isComplete { throw ExitCode(130) }
@@ -79,8 +82,7 @@ struct BatchCommand: ParsableCommand {
             sampling: sampling.overrides.applied(to: model.samplingDefaults), maximumTokens: sampling.maxTokens, stopStrings: sampling.stop,
             ignoresEndTokens: sampling.ignoreEos)
         try defaults.sampling.validate(vocabularySize: model.spec.vocabularySize)
-        let loading = try BatchLoading(
-            model, need: requests.need, options: execution.loadOptions(context: 1), context: execution.context, parallel: parallel)
+        let loading = try loading(model, requests.need)
         let bar = ProgressBar("loading", isEnabled: !quiet)
         defer { bar.finish() }
         let loaded = try LoadedModel(model, options: loading.options, engineOptions: loading.engineOptions) { bar.update($0) }
@@ -104,6 +106,26 @@ struct BatchCommand: ParsableCommand {
             display.finish()
             Interrupts.handle(nil)
         }
-        return try job.run()
+        let progress = try job.run()
+        if let path = execution.limits.trace { try loaded.options.trace?.write(to: path) }
+        return progress
+    }
+
+    /// As the plan says that was given; with everything on the processor, where no option wants it otherwise and that fits; else as is planned
+    /// for usual lines, so many at once.
+    private func loading(_ model: Model, _ need: BatchNeed) throws -> BatchLoading {
+        let options = try execution.loadOptions(context: 1)
+        let wishes = try execution.limits.request(execution.kv, objective: .throughput, prompt: 1, output: 1, sequences: 1)
+        if options.plan != nil || wishes.isPlain {
+            do {
+                return try BatchLoading(model, need: need, options: options, context: execution.context, parallel: parallel)
+            } catch LoadError.doesNotFit where options.plan == nil {}
+        }
+        let context = try model.contextLength(asked: execution.context, needed: need.longest)
+        let sequences = parallel ?? BatchLoading.usualParallel, tokens = need.planned(sequences: sequences, context: context)
+        let planned = try execution.planned(
+            model, objective: .throughput, context: context, prompt: tokens.prompt, output: tokens.reply, sequences: sequences,
+            stepLogits: max(64, sequences))
+        return try BatchLoading(model, need: need, options: planned.load, context: execution.context, parallel: parallel)
     }
 }

@@ -4,9 +4,15 @@ import JSON
 extension BatchProgress {
     var fraction: Double { total > 0 ? Double(done) / Double(total) : 1 }
 
-    /// For a line while it runs: `120 of 1000, 3 failed, 84.2 tok/s, 1.3 requests/s, 11:04 left`.
+    /// For a line while it runs: `120 of 1000, 3 failed, 84.2 tok/s, 1.30 requests/s, 11:04 left`.
     var figures: String {
         "\(done) of \(total)" + (failed > 0 ? ", \(failed) failed" : "") + rates
+            + (secondsLeft.map { ", \(Self.clock($0)) left" } ?? "")
+    }
+
+    /// The same for a terminal, beside a bar: `120/1000, 3 failed, 84 tok/s, 11:04 left`.
+    var shortFigures: String {
+        "\(done)/\(total)" + (failed > 0 ? ", \(failed) failed" : "") + (generatedRate.map { ", \(Size.decimal($0, 0)) tok/s" } ?? "")
             + (secondsLeft.map { ", \(Self.clock($0)) left" } ?? "")
     }
 

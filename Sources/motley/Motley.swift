@@ -14,7 +14,7 @@ struct Motley: ParsableCommand {
             ShowCommand.self, ProfileCommand.self, PlanCommand.self, SimulateCommand.self, ReproduceCommand.self,
         ])
 
-    private static func doesNotFit(_ error: any Error) -> Bool {
+    static func doesNotFit(_ error: any Error) -> Bool {
         switch error {
         case LoadError.doesNotFit, LoadError.nothingFits: true
         default: error is MemoryError

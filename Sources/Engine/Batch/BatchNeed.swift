@@ -22,10 +22,21 @@ public struct BatchNeed: Sendable, Equatable {
         count += 1
     }
 
+    /// Tokens of a usual line's prompt and reply.
+    public var usual: (prompt: Int, reply: Int) {
+        (max(1, bytes / Self.bytesPerToken / max(1, count)), max(1, maximumTokens / max(1, count)))
+    }
+
+    /// What a plan is made for that is to run so many lines at once, none with more tokens than `context`: usual lines, and room in all for
+    /// the longest.
+    public func planned(sequences: Int, context: Int) -> (prompt: Int, reply: Int) {
+        let (prompt, reply) = usual, share = (min(longest, context) + sequences - 1) / max(1, sequences)
+        return (min(max(prompt, share), max(1, context - 1)), min(reply, context))
+    }
+
     /// Tokens of KV cache with which so many lines of usual length can run at once, and one of `context` tokens, the most that any may have.
     public func cacheTokens(sequences: Int, context: Int) -> Int {
-        guard count > 0 else { return context }
-        let usual = min(context, (bytes / Self.bytesPerToken + maximumTokens) / count + 1)
-        return max(context, usual * min(sequences, count))
+        let (prompt, reply) = usual
+        return max(context, min(context, prompt + reply + 1) * min(sequences, count))
     }
 }

@@ -24,7 +24,7 @@ final class BatchDisplay: Sendable {
                 usleep(useconds_t(Self.period * 1e6))
                 let progress = job.progress
                 if isTerminal {
-                    bar.update(progress.fraction, note: progress.figures)
+                    bar.update(progress.fraction, note: String(progress.shortFigures.prefix(max(0, Console.width - 30))))
                 } else if MonotonicClock.seconds() - lastLine >= Self.linePeriod {
                     lastLine = MonotonicClock.seconds()
                     Console.error("batch: \(progress.figures)")
