@@ -6,7 +6,8 @@ extension FuzzTarget {
         name: "batch",
         words: [
             "\"custom_id\":", "\"method\":\"POST\"", "\"url\":\"/v1/completions\"", "\"url\":\"/v1/chat/completions\"", "\"body\":",
-            "\"messages\":[", "{\"role\":\"user\",\"content\":", "{\"type\":\"text\",\"text\":\"x\"}", "\"prompt\":", "[1,2,3]", "\"stop\":",
+            "\"messages\":[", "{\"role\":\"user\",\"content\":", "{\"type\":\"text\",\"text\":\"x\"}", "\"prompt\":", "[1,2,3]",
+            "\"stop\":",
             "\"logit_bias\":{\"1\":", "\"top_logprobs\":5", "\"logprobs\":true", "\"max_tokens\":", "\"seed\":", "\"temperature\":", "null",
             "1e400", "-9223372036854775808", "9223372036854775807", "NaN", "\"stream_options\":{}", "\"n\":1",
         ],

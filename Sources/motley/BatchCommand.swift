@@ -46,7 +46,7 @@ struct BatchCommand: ParsableCommand {
         let progress: BatchProgress
         do {
             progress = try answer()
-        } catch where !Motley.doesNotFit(error) {
+        } catch  where !Motley.doesNotFit(error) {
             throw Self.report(error)
         }
         if json { Console.outputLine(progress.json.serialized()) }
