@@ -36,7 +36,10 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<300) func randomPlansGiveTheSameBits(_ seed: Int) throws {
+    /// How many plans: a few kinds of each, or `MOTLEY_PLACEMENTS`.
+    private static let count = ProcessInfo.processInfo.environment["MOTLEY_PLACEMENTS"].flatMap { Int($0) } ?? 80
+
+    @Test(arguments: 0..<count) func randomPlansGiveTheSameBits(_ seed: Int) throws {
         let golden = try #require(Golden.named(Self.models[seed % Self.models.count]))
         let checkpoint = try Checkpoint.open(path: golden.path)
         let model = try ModelSpec(checkpoint: checkpoint)
